@@ -1,0 +1,60 @@
+"""HTJ2K through OpenJPH (imagecodecs); encodes and decodes without the GIL."""
+
+import imagecodecs
+import numpy as np
+
+from gateway.codecs.codestream import jpeg_2000, unboxed, with_depth
+from gateway.codecs.samples import Samples, conform
+from gateway.dicom.image import ImagePixel
+from gateway.errors import CodecError
+
+_LOWEST = 64
+_LEVELS = 5
+
+
+def encode(samples: Samples, image: ImagePixel) -> bytes:
+    """One frame as lossless HTJ2K with RPCL progression (1.2.840.10008.1.2.4.202).
+
+    One tile-part per resolution, TLM markers, a lowest resolution of 64 pixels or fewer; red, green
+    and blue are decorrelated by the reversible component transform. Where Bits Stored fills more
+    than a byte and every sample fits it, the codestream declares Bits Stored (PS3.5 8.2.4).
+    """
+    bits = image.bits_stored
+    narrow = 8 < bits < image.bits_allocated and fits(samples, bits, signed=image.signed)
+    shifted = samples
+    if narrow and not image.signed:
+        shifted = (samples.astype(np.int32) - (1 << (bits - 1))).astype(np.int16)
+    frame = _encode(shifted, colour=image.photometric in {"RGB", "YBR_RCT", "YBR_ICT"})
+    return with_depth(frame, bits, signed=image.signed) if narrow else frame
+
+
+def _encode(samples: Samples, *, colour: bool) -> bytes:
+    levels = max(_LEVELS, (max(samples.shape[:2]) - 1).bit_length() - _LOWEST.bit_length() + 1)
+    try:
+        frame: bytes = imagecodecs.htj2k_encode(
+            np.ascontiguousarray(samples),
+            reversible=True,
+            tlm=True,
+            tilepart=True,
+            resolutions=levels,
+            rgb=colour and samples.ndim == 3 and samples.shape[2] == 3,
+        )
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise CodecError(f"OpenJPH cannot encode the frame: {error}") from error
+    return frame
+
+
+def fits(samples: Samples, bits: int, *, signed: bool) -> bool:
+    """Whether every sample is within the range of ``bits`` bits."""
+    low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
+    return bool(samples.min() >= low and samples.max() <= high)
+
+
+def decode(frame: bytes, image: ImagePixel) -> Samples:
+    """One HTJ2K frame, boxed or bare; the component transform is undone."""
+    header = jpeg_2000(frame)
+    try:
+        decoded = imagecodecs.htj2k_decode(unboxed(frame), planar=False)
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise CodecError(f"OpenJPH cannot decode the frame: {error}") from error
+    return conform(decoded, image, header.precision)

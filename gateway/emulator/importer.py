@@ -1,0 +1,182 @@
+"""Running import jobs: list, ingest on every core, publish, report; taken up again after a crash."""
+
+import logging
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from gateway.emulator import blobs, jobs, publish, s3client
+from gateway.emulator.ingest import Failed, Staged, Task
+from gateway.emulator.store import Database
+from gateway.emulator.workers import Stopped, WorkerPool
+
+_log = logging.getLogger(__name__)
+
+_CONCURRENT_JOBS: Final = 2
+_CUSTOMER_ERROR: Final = "ValidationException"
+
+
+class JobFailed(Exception):
+    """A job cannot go on; ``str()`` is its message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Importer:
+    """What a job needs: where the rows, the files, the workers and the buckets are."""
+
+    database: Database
+    layout: blobs.Layout
+    pool: WorkerPool
+    location: s3client.Location
+
+    def run(self, job_id: str) -> None:
+        """Run a job to its end, or until the pool is closed; then it stays to be resumed."""
+        job = jobs.begin(self.database, job_id)
+        try:
+            s3 = s3client.connect(self.location)
+            _check_output(s3, job["output_uri"])
+            self._ingest(s3, job_id, job["input_uri"])
+            jobs.number_copies(self.database, job_id)
+            for group in jobs.groups(self.database, job_id):
+                publish.publish(self.database, self.layout, job, group)
+            self._report(s3, job)
+        except Stopped:
+            return
+        except (JobFailed, s3client.S3Error) as error:
+            self._end(job_id, "FAILED", str(error))
+        except Exception as error:
+            _log.exception("job_failed", extra={"job": job_id})
+            self._end(job_id, "FAILED", f"The job failed: {type(error).__name__}")
+        else:
+            self._end(job_id, "COMPLETED", None)
+
+    def _end(self, job_id: str, status: str, message: str | None) -> None:
+        jobs.end(self.database, job_id, status, message)
+        shutil.rmtree(self.layout.staging / job_id, ignore_errors=True)
+        _log.info("job_ended", extra={"job": job_id, "status": status})
+
+    def _ingest(self, s3: s3client.S3, job_id: str, uri: str) -> None:
+        bucket, prefix = s3client.parse_uri(uri)
+        total = sum(1 for _ in s3.keys(bucket, prefix))
+        if not total:
+            raise JobFailed(f"There are no files under {uri}")
+        done = jobs.done_keys(self.database, job_id)
+        tasks = (
+            Task(job_id, bucket, key, self.layout.root, self.location)
+            for key in s3.keys(bucket, prefix)
+            if key not in done
+        )
+        self.layout.root.mkdir(parents=True, exist_ok=True)
+        for count, outcome in enumerate(self._outcomes(tasks), len(done) + 1):
+            jobs.record(self.database, job_id, outcome)
+            if count % 20 == 0 or count == total:
+                jobs.progress(self.database, job_id, f"{count} of {total} files")
+
+    def _outcomes(self, tasks: Iterator[Task]) -> Iterator[Staged | Failed]:
+        """The outcomes as they come, with never more than two tasks a worker under way."""
+        ahead = 2 * self.pool.size
+        with ThreadPoolExecutor(ahead, "import-file") as threads:
+            running: set[Future[Staged | Failed]] = set()
+            while True:
+                new = islice(tasks, ahead - len(running))
+                running |= {threads.submit(self.pool.run, task) for task in new}
+                if not running:
+                    return
+                finished, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    yield future.result()
+
+    def _report(self, s3: s3client.S3, job: Any) -> None:
+        bucket, prefix = s3client.parse_uri(job["output_uri"])
+        folder = f"{job['datastore_id']}-DicomImport-{job['id']}/"
+        prefix = f"{prefix.removesuffix('/')}/{folder}" if prefix else folder
+        with tempfile.TemporaryDirectory(dir=self.layout.root) as name:
+            success, failure = Path(name) / "success", Path(name) / "failure"
+            counts = self._write_lines(job["id"], success, failure)
+            manifest = Path(name) / "manifest"
+            summary = self._summary(job, f"s3://{bucket}/{prefix}", counts)
+            manifest.write_bytes(orjson.dumps({"jobSummary": summary}, option=orjson.OPT_INDENT_2))
+            s3.put(bucket, f"{prefix}SUCCESS/success.ndjson", success)
+            s3.put(bucket, f"{prefix}FAILURE/failure.ndjson", failure)
+            s3.put(bucket, f"{prefix}job-output-manifest.json", manifest)
+
+    def _write_lines(self, job_id: str, success: Path, failure: Path) -> dict[str, int]:
+        counts = {"imported": 0, "customer": 0, "server": 0}
+        with success.open("wb") as good, failure.open("wb") as bad:
+            for row in jobs.outcomes(self.database, job_id):
+                if row["image_set_id"] is not None:
+                    counts["imported"] += 1
+                    answer = {"importResponse": {"imageSetId": row["image_set_id"]}}
+                    good.write(_line({"inputFile": row["key"]} | answer))
+                    continue
+                counts["customer" if row["kind"] == _CUSTOMER_ERROR else "server"] += 1
+                error = {"exceptionType": row["kind"], "message": row["message"]}
+                bad.write(_line({"inputFile": row["key"], "exception": error}))
+        return counts
+
+    def _summary(self, job: Any, output: str, counts: dict[str, int]) -> dict[str, Any]:
+        sets = jobs.image_set_counts(self.database, job["id"])
+        return {
+            "jobId": job["id"],
+            "datastoreId": job["datastore_id"],
+            "inputS3Uri": job["input_uri"],
+            "outputS3Uri": output,
+            "successOutputS3Uri": f"{output}SUCCESS/",
+            "failureOutputS3Uri": f"{output}FAILURE/",
+            "numberOfScannedFiles": sum(counts.values()),
+            "numberOfImportedFiles": counts["imported"],
+            "numberOfFilesWithCustomerError": counts["customer"],
+            "numberOfFilesWithServerError": counts["server"],
+            "numberOfGeneratedImageSets": len(sets),
+            "imageSetsSummary": [
+                {"imageSetId": image_set, "numberOfMatchedSOPInstances": instances}
+                for image_set, instances in sets
+            ],
+        }
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _check_output(s3: s3client.S3, uri: str) -> None:
+    bucket, prefix = s3client.parse_uri(uri)
+    next(s3.keys(bucket, prefix), None)  # raises where the bucket cannot be reached
+
+
+class JobRunner:
+    """Runs submitted jobs, two at a time and in the order of submission."""
+
+    def __init__(self, importer: Importer) -> None:
+        self._importer = importer
+        self._threads = ThreadPoolExecutor(_CONCURRENT_JOBS, "import-job")
+        self._stop = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name="import-keeper", daemon=True)
+
+    def start(self) -> None:
+        """Take up what a former run of the server left unfinished."""
+        self._keeper.start()
+        for job_id in jobs.unfinished(self._importer.database):
+            self.submit(job_id)
+
+    def submit(self, job_id: str) -> None:
+        """Queue a job."""
+        self._threads.submit(self._importer.run, job_id)
+
+    def _keep(self) -> None:
+        while not self._stop.wait(10):
+            self._importer.pool.trim()
+
+    def close(self) -> None:
+        """Stop: files under way are dropped and done again when the job is resumed."""
+        self._stop.set()
+        self._importer.pool.close()
+        self._threads.shutdown(cancel_futures=True)

@@ -1,0 +1,153 @@
+"""Settings of both programs, from the environment: typed, checked at start, one table each."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gateway.errors import ConfigurationError
+
+_IDENTIFIER: Final = r"^[0-9a-z]{32}$"
+_URL: Final = r"^https?://[^/\s]+(/[^\s]*)?$"
+_CORES: Final = os.cpu_count() or 1
+
+
+class GatewaySettings(BaseSettings):
+    """The gateway's settings; each is read from ``GATEWAY_`` and its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True, extra="ignore")
+
+    datastore_id: str = Field(
+        pattern=_IDENTIFIER, description="Default data store, served under /dicomweb."
+    )
+    datastore_ids: str = Field(
+        "",
+        description="Data stores that may be asked for by /datastore/{id}, separated by commas; "
+        "empty for every one that the credentials can read.",
+    )
+    region: str | None = Field(None, description="AWS region; the default chain's where not set.")
+    endpoint_url: str | None = Field(
+        None, pattern=_URL, description="HealthImaging endpoint; AWS where not set."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    public_url: str | None = Field(
+        None,
+        pattern=_URL,
+        description="Where clients reach the gateway, for the URLs it writes; "
+        "the request's own host where not set.",
+    )
+    cors_origins: str = Field(
+        "*", description="Origins that browsers may call from, separated by commas."
+    )
+    log_level: str = Field(
+        "info", pattern="^(debug|info|warning|error)$", description="Least severe log level."
+    )
+    connect_timeout: float = Field(
+        3.0, gt=0, le=60, description="Seconds to connect to HealthImaging."
+    )
+    read_timeout: float = Field(
+        20.0, gt=0, le=300, description="Seconds to wait for HealthImaging's bytes."
+    )
+    max_attempts: int = Field(
+        4, ge=1, le=10, description="Tries of a call to HealthImaging, the first included."
+    )
+    upstream_concurrency: int = Field(
+        32, ge=1, le=512, description="Calls to HealthImaging at a time."
+    )
+    fetch_ahead: int = Field(
+        8, ge=1, le=64, description="Frames or documents fetched at a time for one request."
+    )
+    decode_threads: int = Field(_CORES, ge=1, le=256, description="Frames decoded at a time.")
+    metadata_cache_mb: int = Field(256, ge=1, description="Memory for image set documents, in MiB.")
+    frame_cache_mb: int = Field(256, ge=1, description="Memory for frames as stored, in MiB.")
+    search_max_image_sets: int = Field(
+        10_000,
+        ge=50,
+        description="Image sets a query looks at before its answer is marked as truncated.",
+    )
+    search_max_results: int = Field(
+        1_000, ge=1, description="Results of one QIDO-RS answer at the most."
+    )
+    search_ttl: float = Field(
+        2.0, ge=0, le=60, description="Seconds for which a study's list of image sets is reused."
+    )
+    inline_limit: int = Field(
+        1024, ge=0, description="Bytes of a binary value beyond which metadata give a BulkDataURI."
+    )
+
+
+class HealthImagingSettings(BaseSettings):
+    """The embedded server's settings; each is read from ``HEALTHIMAGING_`` and its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="HEALTHIMAGING_", frozen=True, extra="ignore")
+
+    data: Path = Field(Path("data"), description="Folder of everything the server keeps.")
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="Port to listen on; 0 keeps that of the last start, or takes a free one.",
+    )
+    region: str = Field(
+        "us-east-1",
+        pattern=r"^[a-z]{2}(-[a-z]+)+-\d$",
+        description="Region the server says it is in.",
+    )
+    workers: int = Field(_CORES, ge=1, le=256, description="Processes that import files.")
+    file_seconds: float = Field(900.0, gt=0, description="Seconds one file may take to import.")
+    worker_memory_mb: int = Field(
+        8192, ge=1024, description="Address space of an importing process, in MiB."
+    )
+    s3_endpoint_url: str | None = Field(
+        None,
+        pattern=_URL,
+        description="S3 endpoint of import jobs; the server's own buckets where not set. "
+        "Credentials then come from AWS's default chain.",
+    )
+    log_level: str = Field(
+        "warning", pattern="^(debug|info|warning|error)$", description="Least severe log level."
+    )
+
+
+def load(kind: type[Any], **overrides: Any) -> Any:
+    """Read and check the settings of one program; ``overrides`` win over the environment.
+
+    Raises:
+        ConfigurationError: one sentence per mistake, naming the variable.
+    """
+    prefix = kind.model_config["env_prefix"]
+    try:
+        return kind(**{key: value for key, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        raise ConfigurationError(
+            "\n".join(_sentence(prefix, item) for item in error.errors())
+        ) from error
+
+
+def _sentence(prefix: str, item: Mapping[str, Any]) -> str:
+    name = f"{prefix}{'_'.join(map(str, item['loc'])).upper()}"
+    if item["type"] == "missing":
+        return f"{name} is not set."
+    reason = (
+        item["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("Value error, ")
+    )
+    return f"{name} is wrong: it {reason}."
+
+
+def unknown(kind: type[Any], environment: Mapping[str, str]) -> list[str]:
+    """A sentence for each variable with the program's prefix that is none of its settings."""
+    prefix = kind.model_config["env_prefix"]
+    known = [f"{prefix}{name.upper()}" for name in kind.model_fields]
+    sentences = []
+    for name in sorted(environment):
+        if name.startswith(prefix) and name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            sentences.append(f"{name} is not a setting and is ignored.{hint}")
+    return sentences
