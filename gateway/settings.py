@@ -9,11 +9,13 @@ from typing import Any, Final
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from gateway.errors import ConfigurationError
-
 _IDENTIFIER: Final = r"^[0-9a-z]{32}$"
 _URL: Final = r"^https?://[^/\s]+(/[^\s]*)?$"
 _CORES: Final = os.cpu_count() or 1
+
+
+class SettingsError(ValueError):
+    """Settings are missing or wrong; the text is one sentence per mistake."""
 
 
 class GatewaySettings(BaseSettings):
@@ -82,7 +84,7 @@ class GatewaySettings(BaseSettings):
 
 
 class HealthImagingSettings(BaseSettings):
-    """The embedded server's settings; each is read from ``HEALTHIMAGING_`` and its name in capitals."""
+    """The embedded server's; each is read from ``HEALTHIMAGING_`` and its name in capitals."""
 
     model_config = SettingsConfigDict(env_prefix="HEALTHIMAGING_", frozen=True, extra="ignore")
 
@@ -119,13 +121,13 @@ def load(kind: type[Any], **overrides: Any) -> Any:
     """Read and check the settings of one program; ``overrides`` win over the environment.
 
     Raises:
-        ConfigurationError: one sentence per mistake, naming the variable.
+        SettingsError: one sentence per mistake, naming the variable.
     """
     prefix = kind.model_config["env_prefix"]
     try:
         return kind(**{key: value for key, value in overrides.items() if value is not None})
     except ValidationError as error:
-        raise ConfigurationError(
+        raise SettingsError(
             "\n".join(_sentence(prefix, item) for item in error.errors())
         ) from error
 

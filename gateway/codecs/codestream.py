@@ -123,7 +123,7 @@ def _frame_header(frame: bytes, at: int, transformed: bool | None) -> Codestream
 
 
 def with_depth(frame: bytes, bits: int, *, signed: bool) -> bytes:
-    """A JPEG 2000 codestream whose SIZ segment declares ``bits`` and ``signed`` for every component.
+    """A JPEG 2000 codestream whose SIZ segment declares ``bits`` and ``signed`` everywhere.
 
     The samples must have been encoded as signed integers (no DC level shift, ISO 15444-1 G.1),
     unsigned ones less 2^(bits-1): then only the declaration changes, not a coded bit.

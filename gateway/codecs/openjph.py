@@ -31,7 +31,7 @@ def encode(samples: Samples, image: ImagePixel) -> bytes:
 def _encode(samples: Samples, *, colour: bool) -> bytes:
     levels = max(_LEVELS, (max(samples.shape[:2]) - 1).bit_length() - _LOWEST.bit_length() + 1)
     try:
-        frame: bytes = imagecodecs.htj2k_encode(
+        frame = imagecodecs.htj2k_encode(
             np.ascontiguousarray(samples),
             reversible=True,
             tlm=True,
@@ -41,7 +41,7 @@ def _encode(samples: Samples, *, colour: bool) -> bytes:
         )
     except (RuntimeError, ValueError, TypeError) as error:
         raise CodecError(f"OpenJPH cannot encode the frame: {error}") from error
-    return frame
+    return bytes(frame)
 
 
 def fits(samples: Samples, bits: int, *, signed: bool) -> bool:

@@ -38,7 +38,8 @@ def conform(decoded: Samples, image: ImagePixel, precision: int) -> Samples:
         signed = bits.view(image.dtype)
         shift = allocated - precision
         return (signed << shift) >> shift if shift else signed
-    return bits & np.array((1 << precision) - 1, bits.dtype)
+    masked: Samples = bits & np.array((1 << precision) - 1, bits.dtype)
+    return masked
 
 
 def _shape(shape: tuple[int, ...]) -> str:
@@ -47,7 +48,7 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 def crc32(samples: Samples) -> int:
     """CRC-32 (zlib) over the samples' little-endian bytes: HealthImaging's pixel checksum."""
-    return zlib.crc32(np.ascontiguousarray(samples))
+    return zlib.crc32(np.ascontiguousarray(samples).data)
 
 
 def low_pass(samples: Samples) -> Samples:

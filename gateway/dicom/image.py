@@ -3,8 +3,14 @@
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.dicom import elements
+from gateway.dicom.elements import DataSet
+
 SUBSAMPLED: Final = frozenset({"YBR_FULL_422", "YBR_PARTIAL_422"})
 """Photometric interpretations whose native form keeps two chroma samples per two pixels."""
+
+_PHOTOMETRIC: Final = 0x00280004
+_PLANAR: Final = 0x00280006
 
 MULTI_COMPONENT_TRANSFORM: Final = frozenset({"YBR_RCT", "YBR_ICT"})
 """Photometric interpretations that name a transform inside a JPEG 2000 codestream."""
@@ -68,3 +74,30 @@ class ImagePixel:
         if self.floating:
             return f"<f{self.bits_allocated // 8}"
         return f"<{'i' if self.signed else 'u'}{max(self.bits_allocated, 8) // 8}"
+
+
+def from_dataset(dataset: DataSet, frames: int) -> ImagePixel:
+    """The Image Pixel module of ``dataset``, whose pixel data are ``frames`` stored frames.
+
+    Without Bits Stored the samples are floating point (PS3.3 C.7.6.24).
+    """
+    allocated = elements.number(dataset, 0x00280100) or 16
+    stored = elements.number(dataset, 0x00280101)
+    return ImagePixel(
+        rows=elements.number(dataset, 0x00280010) or 0,
+        columns=elements.number(dataset, 0x00280011) or 0,
+        samples=elements.number(dataset, 0x00280002) or 1,
+        bits_allocated=allocated,
+        bits_stored=stored or allocated,
+        signed=elements.number(dataset, 0x00280103) == 1,
+        photometric=elements.text(dataset, 0x00280004) or "MONOCHROME2",
+        planar=elements.number(dataset, 0x00280006) or 0,
+        frames=frames,
+        floating=stored is None and allocated >= 32,
+    )
+
+
+def restated(dataset: DataSet, image: ImagePixel) -> DataSet:
+    """``dataset`` with the photometric interpretation and planar configuration of ``image``."""
+    changed = {_PHOTOMETRIC: ("CS", [image.photometric]), _PLANAR: ("US", [image.planar])}
+    return [(tag, *changed[tag]) if tag in changed else (tag, vr, v) for tag, vr, v in dataset]

@@ -45,8 +45,22 @@ class TransferSyntax:
     retained: bool = False
 
 
-def _native(uid: str, name: str, **flags: bool) -> TransferSyntax:
-    return TransferSyntax(uid, name, encapsulated=False, **flags)
+def _native(
+    uid: str,
+    name: str,
+    *,
+    implicit_vr: bool = False,
+    big_endian: bool = False,
+    deflated: bool = False,
+) -> TransferSyntax:
+    return TransferSyntax(
+        uid,
+        name,
+        implicit_vr=implicit_vr,
+        big_endian=big_endian,
+        deflated=deflated,
+        encapsulated=False,
+    )
 
 
 _TABLE: Final = (

@@ -11,7 +11,7 @@ MAX_LENIENT_LENGTH: Final = 256
 
 
 def is_valid(uid: str) -> bool:
-    """Whether ``uid`` is one by the letter of PS3.5 9.1: no leading zeros, 64 characters at most."""
+    """Whether ``uid`` is one by the letter of PS3.5 9.1: no leading zeros, up to 64 characters."""
     return len(uid) <= MAX_LENGTH and _STRICT.fullmatch(uid) is not None
 
 

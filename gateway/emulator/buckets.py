@@ -154,7 +154,7 @@ def _segments(key: str) -> list[str]:
 
 
 def _shown(name: str) -> str:
-    """A file's name as a key; bytes that are no UTF-8 are written as ``\\xff``."""
+    """A file's name as a key; bytes that are no UTF-8 are written as Python escapes."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 

@@ -15,7 +15,7 @@ STATUS: Final = {
     "UnknownOperationException": 404,
     "ValidationException": 400,
 }
-"""HTTP status by error; all but NotImplementedException and UnknownOperationException are shapes of the service model."""
+"""HTTP status by error: the shapes of the service model, and two that say there is no operation."""
 
 
 class Fault(Exception):

@@ -18,7 +18,7 @@ class Identity:
 
     endpoint_url: str
     region_name: str
-    datastoreId: str  # noqa: N815  the API's spelling
+    datastoreId: str
     aws_access_key_id: str
     aws_secret_access_key: str
 

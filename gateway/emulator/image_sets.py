@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -57,10 +58,8 @@ def dicom_tags(attributes: Mapping[str, Any], instances: int) -> dict[str, Any]:
         for name, keyword in _TAGS.items()
         if attributes.get(keyword) is not None
     }
-    try:
+    with suppress(ValueError):  # absent or no integer: the service leaves it out as well
         tags["DICOMSeriesNumber"] = int(attributes.get("SeriesNumber") or "")
-    except ValueError:
-        pass  # absent or no integer: the service leaves it out as well
     tags["DICOMNumberOfStudyRelatedSeries"] = 1
     tags["DICOMNumberOfStudyRelatedInstances"] = instances
     return tags

@@ -1,4 +1,4 @@
-"""Running import jobs: list, ingest on every core, publish, report; taken up again after a crash."""
+"""Running import jobs: list, ingest on every core, publish, report; resumed after a crash."""
 
 import logging
 import shutil

@@ -36,7 +36,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """An instance ready to be published; ``name`` is that of its staged files, ``size`` in bytes."""
+    """An instance ready to be published; ``name`` is that of its staged files, ``size`` bytes."""
 
     key: str
     identity: rules.Identity
@@ -82,7 +82,7 @@ def _stage(task: Task, content: memoryview) -> Staged:
     name = uuid4().hex
     layout = blobs.Layout(task.root)
     parts = rules.split(converted)
-    instance = {
+    instance: dict[str, Any] = {
         "DICOM": dict(meta.attributes.values()) | parts.pop("instance"),
         "DICOMVRs": converted.vrs,
     }

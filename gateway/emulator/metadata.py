@@ -1,8 +1,8 @@
 """A DICOM data set written as HealthImaging writes it into an image set's metadata.
 
-Keys, types and multiplicities are those seen in real documents: keywords of PS3.6, eight hexadecimal
-digits for private elements, strings for DS and IS with their padding, base64 for bytes, a scalar
-exactly where the dictionary says VM 1, null for an empty standard element.
+Keys, types and multiplicities are those seen in real documents: keywords of PS3.6, eight
+hexadecimal digits for private elements, strings for DS and IS with their padding, base64 for bytes,
+a scalar exactly where the dictionary says VM 1, null for an empty standard element.
 """
 
 import base64
@@ -27,7 +27,7 @@ Attributes: TypeAlias = dict[str, Any]
 _CHARACTER_SET: Final = 0x00080005
 _PIXEL_REPRESENTATION: Final = 0x00280103
 _LUT_DESCRIPTOR: Final = 0x00283002
-_LUT_DATA: Final = 0x00283006
+_UNDEFINED: Final = 0xFFFFFFFF
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ def convert(dataset: Dataset) -> Converted:
 def _entries(dataset: Dataset, outer: _Context) -> Iterator[tuple[int, tuple[str, Any]]]:
     context = _Context(_encodings(dataset, outer), _signed(dataset, outer), outer.vrs)
     # Taken before anything is asked of the data set, which parses an element it is asked for.
-    elements = [(tag, dataset.get_item(tag)) for tag in sorted(dataset.keys())]
+    elements = [(tag, dataset.get_item(tag, keep_deferred=True)) for tag in sorted(dataset.keys())]
     for tag, element in elements:
         if (tags.is_group_length(tag) and tag >> 16 != 2) or tags.is_padding(tag):
             continue
@@ -101,7 +101,7 @@ def _signed(dataset: Dataset, outer: _Context) -> bool:
 def _raw_bytes(dataset: Dataset, tag: int) -> bytes | None:
     if tag not in dataset:
         return None
-    element = dataset.get_item(tag)
+    element: Any = dataset.get_item(tag, keep_deferred=True)
     return (element.value or b"") if isinstance(element, RawDataElement) else b""
 
 
@@ -140,6 +140,8 @@ def _lut_vr(dataset: Dataset) -> str:
 
 def _value(vr: str, element: RawDataElement, context: _Context) -> Any:
     raw = element.value or b""
+    if tags.is_pixel_data(element.tag) and element.length == _UNDEFINED:
+        return None  # a compressed icon: HealthImaging does not keep the pixels of icons
     attribute = tags.by_tag(element.tag)
     if not raw:
         return None if attribute else ""
@@ -169,8 +171,8 @@ def _scalar(values: Sequence[Any]) -> Any:
 
 
 def _strings(raw: bytes, vr: str, context: _Context) -> list[str]:
-    padding = "\0" if vr in vrs.NUMERIC_TEXT else " \0"
-    return [part.rstrip(padding) for part in _decoded(raw, vr, context).split("\\")]
+    text = _decoded(raw, vr, context)
+    return text.rstrip("\0" if vr in vrs.NUMERIC_TEXT else " \0").split("\\")
 
 
 def _decoded(raw: bytes, vr: str, context: _Context) -> str:

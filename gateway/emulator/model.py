@@ -57,7 +57,7 @@ def _routes() -> tuple[tuple[str, re.Pattern[str], str], ...]:
 
 
 def match(method: str, path: str) -> tuple[OperationModel, dict[str, str]] | None:
-    """The operation at a percent-encoded ``path`` and its path parameters; None if there is none."""
+    """The operation at a percent-encoded ``path`` and its path parameters; None without one."""
     for verb, pattern, name in _routes():
         found = pattern.fullmatch(path)
         if found and verb == method:
@@ -117,9 +117,8 @@ def _from_query(parameters: dict[str, Any], name: str, shape: Shape, values: lis
 
 
 def _violation(where: str, constraint: str) -> Exception:
-    return invalid(
-        f"1 validation error detected: Value at '{where}' failed to satisfy constraint: {constraint}"
-    )
+    message = f"Value at '{where}' failed to satisfy constraint: {constraint}"
+    return invalid(f"1 validation error detected: {message}")
 
 
 def _checked(shape: Shape, value: Any, where: str) -> Any:

@@ -60,7 +60,7 @@ def read(content: Buffer) -> Part10:
         FileRejected: it is no Part 10 file, is cut short or corrupt, or has a transfer syntax that
             HealthImaging does not import.
     """
-    if len(content) < _PREFIX or content[_PREFIX - 4 : _PREFIX] != b"DICM":
+    if len(content) < _PREFIX or bytes(content[_PREFIX - 4 : _PREFIX]) != b"DICM":
         raise FileRejected("not a DICOM Part 10 file: the prefix DICM is missing")
     stream = _Stream(content)
     stream.seek(_PREFIX)

@@ -1,4 +1,4 @@
-"""The frames of a file at import: found, checked, encoded as HealthImaging stores them, verified."""
+"""The frames of a file at import: found, checked, encoded as the service stores them, verified."""
 
 import zlib
 from collections.abc import Callable, Iterator

@@ -68,8 +68,8 @@ def _publish(
     with blobs.durable(layout.metadata(image_set_id, 1)) as file, _gzip(file) as document:
         for piece in _document(new, common, members, paths):
             document.write(piece)
-    folders = {_settle(layout, job["id"], member["name"]) for member in members}
-    for folder in folders - {None}:
+    moved = (_settle(layout, job["id"], member["name"]) for member in members)
+    for folder in {folder for folder in moved if folder is not None}:
         blobs.sync_directory(folder)
     with database.write() as db:
         image_sets.insert(db, new, time.time())

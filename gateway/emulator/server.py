@@ -79,10 +79,9 @@ class Server:
         path = request.scope["raw_path"].decode("latin-1").partition("?")[0]
         if path == "/healthz" and "authorization" not in request.headers:
             return JSONResponse({"status": "ok"})
-        wire = sigv4.Request(
-            request.method, path, request.scope["query_string"].decode("latin-1"),
-            [(key.decode("latin-1"), value.decode("latin-1")) for key, value in request.headers.raw],
-        )  # fmt: skip
+        query = request.scope["query_string"].decode("latin-1")
+        headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers.raw]
+        wire = sigv4.Request(request.method, path, query, headers)
         response = await self._answer(request, wire)
         response.headers["x-amzn-RequestId"] = str(uuid4())
         return response

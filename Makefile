@@ -1,0 +1,58 @@
+# Everything a developer or a new user does, one target each. `make help` lists them.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PORT   ?= 8080
+DATA   ?= ./data
+SAMPLES ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run serve healthimaging import test check fmt constraints clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+$(VENV)/.run: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+run: $(VENV)/.run ## start an embedded HealthImaging with sample studies and the gateway (PORT, DATA, SAMPLES)
+	@exec $(BIN)/python -m gateway demo --port '$(PORT)' --data '$(DATA)' $(if $(SAMPLES),--samples '$(SAMPLES)')
+
+serve: $(VENV)/.run ## start the gateway alone, on the data store that GATEWAY_DATASTORE_ID names
+	@exec $(BIN)/python -m gateway serve
+
+healthimaging: $(VENV)/.run ## start the embedded HealthImaging alone (DATA)
+	@exec $(BIN)/python -m gateway healthimaging --data '$(DATA)'
+
+import: $(VENV)/.run ## import a folder into the running embedded HealthImaging (FOLDER, DATA)
+	@exec $(BIN)/python -m gateway import '$(FOLDER)' --data '$(DATA)'
+
+test: $(VENV)/.dev ## run every test
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev ## check format, lint, types and the floors of the architecture
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict gateway
+	$(BIN)/lint-imports --no-cache
+
+fmt: $(VENV)/.dev ## format the code and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+constraints: ## pin the newest versions that pyproject.toml allows into constraints.txt
+	$(PYTHON) -m venv build/pins
+	build/pins/bin/python -m pip install --quiet -e '.[dev]'
+	{ echo '# Exact versions of everything that is installed; written by "make constraints".'; \
+	  build/pins/bin/python -m pip freeze --exclude-editable; } > constraints.txt
+	rm -rf build/pins
+
+clean: ## remove what was built and installed, but no data
+	rm -rf $(VENV) build *.egg-info

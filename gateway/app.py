@@ -1,0 +1,78 @@
+"""The gateway's application: the only place where its parts are put together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from gateway.errors import GatewayError
+from gateway.remote.api import HealthImaging
+from gateway.remote.client import HealthImagingClient
+from gateway.services.bulkdata import BulkData
+from gateway.services.compute import Compute
+from gateway.services.frames import Frames
+from gateway.services.instances import Instances
+from gateway.services.library import Library
+from gateway.services.metadata import Metadata
+from gateway.services.readiness import Progress, Readiness
+from gateway.services.search import Search
+from gateway.settings import GatewaySettings
+from gateway.web.context import Services
+from gateway.web.errors import on_gateway_error, on_http_exception
+from gateway.web.middleware import RequestLog
+from gateway.web.routes import routes
+
+_EXPOSED = ("Content-Range", "Content-Length", "Content-Location", "ETag", "Warning", "Retry-After")
+
+
+def create_app(
+    settings: GatewaySettings,
+    remote: HealthImaging | None = None,
+    progress: Progress | None = None,
+) -> Starlette:
+    """The ASGI application.
+
+    ``remote`` is HealthImaging, by default the one that ``settings`` and AWS's credential chain
+    lead to; ``progress`` says what keeps the gateway from being ready beside that.
+    """
+    library = Library(remote or HealthImagingClient(settings), settings)
+    compute = Compute(settings.decode_threads)
+    services = Services(
+        settings,
+        library,
+        Search(library, compute, settings),
+        Metadata(library, compute, settings.inline_limit),
+        Instances(library, compute, settings.fetch_ahead),
+        Frames(library, compute, settings.fetch_ahead),
+        BulkData(library),
+        Readiness(library, settings.datastore_id, progress),
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await library.close()
+        await compute.close()
+
+    app = Starlette(
+        routes=routes(),
+        middleware=[_cors(settings), Middleware(RequestLog)],
+        exception_handlers={GatewayError: on_gateway_error, HTTPException: on_http_exception},
+        lifespan=lifespan,
+    )
+    app.state.services = services
+    return app
+
+
+def _cors(settings: GatewaySettings) -> Middleware:
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=[origin.strip() for origin in settings.cors_origins.split(",")],
+        allow_methods=["GET", "HEAD", "OPTIONS"],
+        allow_headers=["*"],
+        expose_headers=_EXPOSED,
+        max_age=86_400,
+    )

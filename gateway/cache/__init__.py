@@ -1,0 +1,1 @@
+"""Caches of what HealthImaging gave; the event loop's alone, bounded by bytes."""

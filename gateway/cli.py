@@ -1,0 +1,179 @@
+"""The command line: serve, demo, healthimaging, import, check."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+# Before NumPy is loaded: codecs bring their own threads, and none of the work is linear algebra.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from gateway import demo, serving
+from gateway.app import create_app
+from gateway.emulator import identity
+from gateway.emulator.server import Server
+from gateway.errors import ConfigurationError, GatewayError
+from gateway.remote.client import HealthImagingClient
+from gateway.remote.imports import Imports, explain
+from gateway.settings import (
+    GatewaySettings,
+    HealthImagingSettings,
+    SettingsError,
+    load,
+    unknown,
+)
+from gateway.telemetry import logs
+
+_FAILED: Final = 1
+
+
+def _complain(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _serve(_: argparse.Namespace) -> int:
+    settings = _gateway_settings()
+    listening = serving.listen(settings.host, settings.port, "GATEWAY_PORT")
+    app = create_app(settings)
+    demo.say(f"DICOMweb root: http://{settings.host}:{listening.getsockname()[1]}/dicomweb")
+    serving.run(serving.server(app), listening)
+    return 0
+
+
+def _gateway_settings() -> GatewaySettings:
+    settings: GatewaySettings = load(GatewaySettings)
+    logs.configure(settings.log_level)
+    for sentence in unknown(GatewaySettings, os.environ):
+        _complain(sentence)
+    return settings
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    if os.environ.get("GATEWAY_DATASTORE_ID"):
+        demo.say("GATEWAY_DATASTORE_ID is set: serving that data store, without an embedded one.")
+        os.environ.setdefault("GATEWAY_PORT", str(arguments.port))
+        return _serve(arguments)
+    logs.configure(os.environ.get("GATEWAY_LOG_LEVEL", "warning"))
+    return demo.run(arguments.data, arguments.port, arguments.samples)
+
+
+def _healthimaging(arguments: argparse.Namespace) -> int:
+    settings: HealthImagingSettings = load(HealthImagingSettings, data=arguments.data)
+    logs.configure(settings.log_level)
+    mounts = dict(_mount(text) for text in arguments.mount)
+    server = Server(settings, mounts)
+    demo.say(f"HealthImaging endpoint: {server.identity.endpoint_url}")
+    if arguments.with_parent:
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        serving.run(serving.server(server.app), server.socket)
+    finally:
+        server.close()
+    return 0
+
+
+def _mount(text: str) -> tuple[str, Path]:
+    name, found, folder = text.partition("=")
+    if not found or not Path(folder).is_dir():
+        raise ConfigurationError(f"--mount {text} is not BUCKET=FOLDER with an existing folder.")
+    return name, Path(folder).resolve()
+
+
+def _end_with_parent() -> None:
+    sys.stdin.read()  # ends when the parent closes its side, or is gone
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    known = identity.load(arguments.data)
+    if known is None or not arguments.folder.is_dir():
+        missing = f"{arguments.folder} is not a folder."
+        raise ConfigurationError(
+            missing if known else f"{identity.path(arguments.data)} is missing."
+        )
+    connection = {
+        "endpoint_url": known.endpoint_url,
+        "region_name": known.region_name,
+        "aws_access_key_id": known.aws_access_key_id,
+        "aws_secret_access_key": known.aws_secret_access_key,
+    }
+    imports = Imports(known.datastoreId, connection)
+    prefix = f"upload-{os.getpid()}-{os.urandom(4).hex()}"
+    count = sum(1 for _ in imports.upload(arguments.folder, "imports", prefix))
+    demo.say(f"Uploaded {count} files.")
+    job = imports.start(f"s3://imports/{prefix}/")
+    summary = imports.follow(job, lambda message: demo.say(f"Importing: {message}"))
+    for name, reason in imports.failures(job):
+        demo.say(f"  not imported: {name}: {reason}")
+    demo.say(
+        f"Imported {summary['numberOfImportedFiles']} of {summary['numberOfScannedFiles']} files."
+    )
+    return 0
+
+
+def _check(_: argparse.Namespace) -> int:
+    settings = _gateway_settings()
+
+    async def ask() -> None:
+        client = HealthImagingClient(settings)
+        try:
+            await client.check(settings.datastore_id)
+        finally:
+            await client.close()
+
+    asyncio.run(ask())
+    demo.say("The settings are valid and the data store is active.")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="dicomweb-gateway", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(
+        name: str, run: Callable[[argparse.Namespace], int], text: str
+    ) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        return command
+
+    add("serve", _serve, "serve DICOMweb from the data store that GATEWAY_DATASTORE_ID names")
+    run = add("demo", _demo, "serve sample studies from an embedded HealthImaging")
+    run.add_argument("--data", type=Path, default=Path("data"), help="folder for everything stored")
+    run.add_argument("--port", type=int, default=8080, help="port of the gateway")
+    run.add_argument("--samples", type=Path, help="folder of DICOM files to import instead")
+    emulator = add("healthimaging", _healthimaging, "run the embedded HealthImaging alone")
+    emulator.add_argument("--data", type=Path, help="folder for everything stored")
+    emulator.add_argument(
+        "--mount", action="append", default=[], metavar="BUCKET=FOLDER",
+        help="serve a folder as a bucket, for reading",
+    )  # fmt: skip
+    emulator.add_argument(
+        "--with-parent", action="store_true", help="end when standard input closes"
+    )
+    load_ = add("import", _import, "import a folder into a running embedded HealthImaging")
+    load_.add_argument("folder", type=Path, help="folder of DICOM files")
+    load_.add_argument("--data", type=Path, default=Path("data"), help="the server's data folder")
+    add("check", _check, "check the settings and the way to the data store")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        status: int = chosen.run(chosen)
+    except (GatewayError, SettingsError) as error:
+        _complain(str(error))
+        return _FAILED
+    except (ClientError, BotoCoreError) as error:
+        _complain(explain(error))
+        return _FAILED
+    return status

@@ -1,0 +1,200 @@
+"""``make run``: an embedded HealthImaging with sample studies, and the gateway in front of it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from socket import socket
+from typing import Final
+
+import uvicorn
+from botocore.exceptions import BotoCoreError, ClientError
+from pydicom.data import get_testdata_file
+
+from gateway import serving
+from gateway.app import create_app
+from gateway.emulator import identity
+from gateway.errors import ConfigurationError, GatewayError
+from gateway.remote.client import HealthImagingClient
+from gateway.remote.imports import Imports, explain
+from gateway.settings import GatewaySettings, load
+
+_SHIPPED: Final = Path(__file__).parent / "samples"
+_BUCKET: Final = "samples"
+_SHOWN_FAILURES: Final = 20
+_PYDICOM: Final = (
+    "CT_small.dcm",
+    "JPEG2000.dcm",
+    "MR_small.dcm",
+    "examples_jpeg2k.dcm",
+    "examples_overlay.dcm",
+    "examples_palette.dcm",
+    "examples_rgb_color.dcm",
+    "examples_ybr_color.dcm",
+    "liver_1frame.dcm",
+    "reportsi.dcm",
+    "rtdose.dcm",
+    "rtplan.dcm",
+    "waveform_ecg.dcm",
+)
+
+
+def say(text: str) -> None:
+    """A line for the person at the terminal."""
+    print(text, flush=True)  # noqa: T201
+
+
+class EmbeddedServer:
+    """The embedded HealthImaging as a child process that ends when this one does."""
+
+    def __init__(self, data: Path, mounts: Mapping[str, Path]) -> None:
+        command = [sys.executable, "-m", "gateway", "healthimaging", "--data", str(data)]
+        for name, folder in mounts.items():
+            command += ["--mount", f"{name}={folder}"]
+        self._process = subprocess.Popen(  # noqa: S603
+            [*command, "--with-parent"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def wait_until_listening(self) -> None:
+        """Return once it takes connections.
+
+        Raises:
+            ConfigurationError: it could not start; it has said why.
+        """
+        assert self._process.stdout is not None  # noqa: S101
+        if not self._process.stdout.readline():
+            raise ConfigurationError("The embedded HealthImaging did not start.")
+
+    def wait(self) -> None:
+        """Return when it has ended."""
+        self._process.wait()
+
+    def close(self) -> None:
+        """End it: its standard input closes, which it watches."""
+        assert self._process.stdin is not None  # noqa: S101
+        self._process.stdin.close()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class Startup:
+    """The import of the samples, beside the running gateway."""
+
+    def __init__(self, imports: Imports, root: str, data: Path) -> None:
+        self._imports = imports
+        self._root = root
+        self._data = data
+        self.state: str | None = "starting"
+
+    def progress(self) -> str | None:
+        """What keeps the gateway from being ready."""
+        return self.state
+
+    def run(self) -> None:
+        """Import what is to be imported, then say where everything is."""
+        try:
+            self._import()
+        except (GatewayError, ClientError, BotoCoreError) as error:
+            known = isinstance(error, GatewayError)
+            reason = str(error) if known else explain(error)
+            say(f"The samples were not imported: {reason}")
+        self.state = None
+        say(f"HealthImaging endpoint, data store and keys: {identity.path(self._data)}")
+        say("DICOMweb root:")
+        say(self._root)
+
+    def _import(self) -> None:
+        job = self._imports.unfinished()
+        if job is None and self._imports.is_empty():
+            job = self._imports.start(f"s3://{_BUCKET}/")
+        if job is None:
+            say("The data folder holds studies already; nothing is imported.")
+            return
+        summary = self._imports.follow(job, self._tell)
+        failures = self._imports.failures(job)
+        say(
+            f"Imported {summary['numberOfImportedFiles']} of {summary['numberOfScannedFiles']} "
+            f"files into {summary['numberOfGeneratedImageSets']} image sets."
+        )
+        for name, reason in failures[:_SHOWN_FAILURES]:
+            say(f"  not imported: {name}: {reason}")
+        if len(failures) > _SHOWN_FAILURES:
+            say(f"  and {len(failures) - _SHOWN_FAILURES} more, see failure.ndjson of the job")
+
+    def _tell(self, message: str) -> None:
+        state = f"importing: {message}"
+        if state != self.state:
+            self.state = state
+            say(state[0].upper() + state[1:])
+
+
+def run(data: Path, port: int, samples: Path | None) -> int:
+    """Serve until a signal; the exit status."""
+    if samples is not None and not samples.is_dir():
+        raise ConfigurationError(f"SAMPLES {samples} is not a folder.")
+    data.mkdir(parents=True, exist_ok=True)
+    host = os.environ.get("GATEWAY_HOST", "127.0.0.1")
+    listening = serving.listen(host, port, "PORT")
+    embedded = EmbeddedServer(data, {_BUCKET: (samples or _collected(data)).resolve()})
+    try:
+        embedded.wait_until_listening()
+        return _serve(data, listening, embedded)
+    finally:
+        embedded.close()
+        listening.close()
+
+
+def _serve(data: Path, listening: socket, embedded: EmbeddedServer) -> int:
+    known = identity.load(data)
+    if known is None:
+        raise ConfigurationError(f"{identity.path(data)} is missing.")
+    port = listening.getsockname()[1]
+    settings: GatewaySettings = load(
+        GatewaySettings,
+        datastore_id=known.datastoreId,
+        endpoint_url=known.endpoint_url,
+        region=known.region_name,
+        port=port,
+    )
+    keys = {
+        "aws_access_key_id": known.aws_access_key_id,
+        "aws_secret_access_key": known.aws_secret_access_key,
+    }
+    connection = keys | {"endpoint_url": known.endpoint_url, "region_name": known.region_name}
+    root = settings.public_url or f"http://127.0.0.1:{port}"
+    imports = Imports(known.datastoreId, connection)
+    startup = Startup(imports, f"{root.rstrip('/')}/dicomweb", data)
+    app = create_app(settings, HealthImagingClient(settings, **keys), startup.progress)
+    running = serving.server(app)
+    threading.Thread(target=startup.run, daemon=True).start()
+    threading.Thread(target=_watch, args=(embedded, running), daemon=True).start()
+    serving.run(running, listening)
+    return 0
+
+
+def _watch(embedded: EmbeddedServer, running: uvicorn.Server) -> None:
+    embedded.wait()
+    if not running.should_exit:
+        say("The embedded HealthImaging has ended; stopping.")
+        running.should_exit = True
+
+
+def _collected(data: Path) -> Path:
+    """The shipped samples in one folder: those of this package and a selection of pydicom's."""
+    target = data / "samples"
+    if not target.is_dir():
+        aside = data / ".samples.part"
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.copytree(_SHIPPED, aside, ignore=shutil.ignore_patterns("*.md"))
+        for name in _PYDICOM:
+            source = get_testdata_file(name, download=False)
+            if isinstance(source, str):
+                shutil.copy(source, aside)
+        aside.rename(target)
+    return target

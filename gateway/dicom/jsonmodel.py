@@ -1,0 +1,101 @@
+"""The DICOM JSON Model (PS3.18 Annex F) of a data set."""
+
+import math
+from collections.abc import Callable
+from typing import Any, Final
+
+from gateway.dicom import tags, vrs
+from gateway.dicom.elements import DataSet
+
+BulkLink = Callable[[str], str]
+"""Gives the absolute URI of a bulk value from its path in the data set, ``54000100/1/54001010``."""
+
+_NAME_GROUPS: Final = ("Alphabetic", "Ideographic", "Phonetic")
+_NOT_FINITE: Final = {"NaN": "NaN", "inf": "inf", "-inf": "-inf"}
+
+
+def encode(dataset: DataSet, link: BulkLink | None = None, limit: int = 1024, at: str = "") -> Any:
+    """``dataset`` as a DICOM JSON object.
+
+    Binary values of more than ``limit`` bytes become a BulkDataURI by ``link``; without a ``link``
+    all are inline. ``at`` is the path of an enclosing sequence item.
+    """
+    return {
+        tags.hex8(tag): _element(tag, vr, value, link, limit, at)
+        for tag, vr, value in dataset
+        if not tags.is_group_length(tag) and not tags.is_padding(tag)
+    }
+
+
+def _element(
+    tag: int, vr: str, value: Any, link: BulkLink | None, limit: int, at: str
+) -> dict[str, Any]:
+    if vr == "SQ":
+        items = [
+            encode(item, link, limit, f"{at}{tags.hex8(tag)}/{number}/")
+            for number, item in enumerate(value, 1)
+        ]
+        return {"vr": vr, "Value": items}
+    if not value:
+        return {"vr": vr}
+    if vr in vrs.BYTES:
+        if link is not None and len(value) // 4 * 3 > limit:
+            return {"vr": vr, "BulkDataURI": link(at + tags.hex8(tag))}
+        return {"vr": vr, "InlineBinary": value}
+    return {"vr": vr, "Value": [_CONVERT.get(vr, _text)(item) for item in value]}
+
+
+def _text(value: str) -> str | None:
+    return value.rstrip(" \0") or None
+
+
+def _code(value: str) -> str | None:
+    return value or None
+
+
+def _ae(value: str) -> str | None:
+    return value.strip(" \0") or None
+
+
+def _name(value: str) -> dict[str, str] | None:
+    groups = value.rstrip(" \0").split("=")
+    return {key: group for key, group in zip(_NAME_GROUPS, groups, strict=False) if group} or None
+
+
+def _decimal(value: str) -> float | str | None:
+    text = value.strip(" \0")
+    try:
+        number = float(text)
+    except ValueError:
+        return text or None
+    return number if math.isfinite(number) else text
+
+
+def _integer(value: str) -> int | str | None:
+    text = value.strip(" \0")
+    try:
+        return int(text)
+    except ValueError:
+        number = _decimal(text)
+        return int(number) if isinstance(number, float) and number.is_integer() else text or None
+
+
+def _number(value: float) -> float | str:
+    return value if math.isfinite(value) else _NOT_FINITE[str(value).replace("nan", "NaN")]
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_CONVERT: Final[dict[str, Callable[[Any], Any]]] = {
+    "AE": _ae,
+    "AT": _same,
+    "DS": _decimal,
+    "FD": _number,
+    "FL": _number,
+    "IS": _integer,
+    "PN": _name,
+    **dict.fromkeys(("AS", "CS", "DA", "DT", "TM", "UI"), _code),
+    **dict.fromkeys(("SL", "SS", "SV", "UL", "US", "UV"), _same),
+}

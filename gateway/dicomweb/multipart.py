@@ -1,0 +1,27 @@
+"""multipart/related bodies (RFC 2387, RFC 2046), made part by part."""
+
+import secrets
+
+
+def boundary() -> str:
+    """A boundary that no content contains: 128 random bits."""
+    return secrets.token_hex(16)
+
+
+def content_type(mark: str, part_type: str) -> str:
+    """The Content-Type of an answer whose parts are of ``part_type``."""
+    return f'multipart/related; type="{part_type}"; boundary={mark}'
+
+
+def part_head(mark: str, part_type: str, length: int | None = None) -> bytes:
+    """What stands before a part's content; ``length`` in bytes where it is known."""
+    size = "" if length is None else f"\r\nContent-Length: {length}"
+    return f"--{mark}\r\nContent-Type: {part_type}{size}\r\n\r\n".encode()
+
+
+PART_TAIL = b"\r\n"
+
+
+def end(mark: str) -> bytes:
+    """What stands behind the last part."""
+    return f"--{mark}--\r\n".encode()

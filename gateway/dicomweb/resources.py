@@ -1,0 +1,76 @@
+"""The resources of the Studies Service (PS3.18 10.4) as paths: read, and written as URLs."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.dicom import uids
+from gateway.errors import InvalidRequest
+
+_FRAME: Final = re.compile(r"[1-9][0-9]{0,8}")
+_BULK_PATH: Final = re.compile(r"[0-9A-Fa-f]{8}(?:/[1-9][0-9]{0,5}/[0-9A-Fa-f]{8}){0,16}")
+_MAX_FRAMES: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A study, series or instance in a data store; without ``series`` it is the whole study."""
+
+    datastore_id: str
+    study: str
+    series: str | None = None
+    instance: str | None = None
+    image_set_id: str | None = None
+
+
+def check_uid(name: str, value: str) -> str:
+    """``value`` if it can be a UID of a stored object.
+
+    Raises:
+        InvalidRequest: it cannot; the error names the part of the path.
+    """
+    if not uids.is_importable(value):
+        raise InvalidRequest(f"The {name} UID in the path is not a UID", name)
+    return value
+
+
+def frame_numbers(text: str) -> tuple[int, ...]:
+    """The numbers of a frame list ``1,3,2`` (PS3.18 10.4.1.1.6), from 1, in its order.
+
+    Raises:
+        InvalidRequest: it is not a list of positive numbers without repeats.
+    """
+    parts = text.split(",")
+    if len(parts) > _MAX_FRAMES or not all(map(_FRAME.fullmatch, parts)):
+        raise InvalidRequest("frames must be frame numbers from 1, separated by commas", "frames")
+    numbers = tuple(map(int, parts))
+    if len(set(numbers)) != len(numbers):
+        raise InvalidRequest("frames names a frame twice", "frames")
+    return numbers
+
+
+def bulk_path(text: str) -> tuple[int, ...]:
+    """Tags and item numbers, alternating, of a bulk data path ``54000100/1/54001010``.
+
+    Raises:
+        InvalidRequest: it is not one.
+    """
+    if not _BULK_PATH.fullmatch(text):
+        raise InvalidRequest("The bulk data path is not one of tags and item numbers", "bulkdata")
+    parts = text.split("/")
+    return tuple(int(part, 10 if at % 2 else 16) for at, part in enumerate(parts))
+
+
+def study_url(root: str, study: str) -> str:
+    """The URL of a study below the service root ``root``."""
+    return f"{root}/studies/{study}"
+
+
+def series_url(root: str, study: str, series: str) -> str:
+    """The URL of a series."""
+    return f"{study_url(root, study)}/series/{series}"
+
+
+def instance_url(root: str, study: str, series: str, instance: str) -> str:
+    """The URL of an instance."""
+    return f"{series_url(root, study, series)}/instances/{instance}"

@@ -1,0 +1,24 @@
+"""Warning headers of QIDO-RS (PS3.18 8.3.4.4 and 10.6.3.1.1)."""
+
+AGENT = "dicomweb-gateway"
+
+
+def _warning(text: str) -> str:
+    return f'299 {AGENT} "{text}"'
+
+
+def remaining(count: int) -> str:
+    """There are ``count`` results behind those of this answer."""
+    return _warning(f"There are {count} additional results that can be requested")
+
+
+def truncated(image_sets: int) -> str:
+    """The search was ended after ``image_sets`` image sets; there may be results it did not see."""
+    return _warning(f"The search was ended after {image_sets} image sets; narrow the query")
+
+
+def not_fuzzy() -> str:
+    """Fuzzy matching was asked for and not done."""
+    return _warning(
+        "The fuzzymatching parameter is not supported. Only literal matching has been performed."
+    )

@@ -1,0 +1,82 @@
+"""Retrieve Frames (PS3.18 10.4.1.1.6): as stored, or decoded."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from gateway.codecs import native, registry
+from gateway.dicom import image, transfer_syntaxes as ts
+from gateway.dicomweb import representations
+from gateway.dicomweb.accept import MediaRange
+from gateway.dicomweb.representations import Representation
+from gateway.dicomweb.resources import Address
+from gateway.errors import NotFound
+from gateway.remote.document import Instance
+from gateway.services.ahead import ordered
+from gateway.services.compute import Compute
+from gateway.services.library import Library
+
+
+@dataclass(frozen=True, slots=True)
+class FramesAnswer:
+    """The frames asked for, in the order asked for, in ``representation``."""
+
+    representation: Representation
+    frames: AsyncIterator[bytes]
+
+
+def native_frame(instance: Instance, image_pixel: image.ImagePixel, frame: bytes) -> bytes:
+    """A stored frame as Explicit VR Little Endian has it.
+
+    Raises:
+        CodecError: it cannot be decoded.
+    """
+    if instance.stored_syntax == ts.EXPLICIT_LE:
+        return frame
+    samples = registry.decode(instance.stored_syntax, frame, image_pixel)
+    out = registry.uncompressed(instance.stored_syntax, frame, image_pixel, instance.source_syntax)
+    return native.encode(samples, out)
+
+
+class Frames:
+    """The transaction, over a library."""
+
+    def __init__(self, library: Library, compute: Compute, ahead: int) -> None:
+        self._library = library
+        self._compute = compute
+        self._ahead = ahead
+
+    async def retrieve(
+        self, address: Address, numbers: Sequence[int], ranges: Sequence[MediaRange]
+    ) -> FramesAnswer:
+        """The frames with ``numbers``, from 1; all of the instance's where there are none given.
+
+        Raises:
+            NotFound: the instance or a frame does not exist.
+            NotAcceptable: no form that the client wants is available.
+        """
+        instance = await self._library.instance(address)
+        numbers = numbers or range(1, len(instance.frames) + 1)
+        beyond = max(numbers, default=1)
+        if beyond > len(instance.frames):
+            raise NotFound(f"Frame {beyond} does not exist; there are {len(instance.frames)}")
+        chosen = representations.frames(
+            ranges,
+            instance.stored_syntax,
+            decodable=registry.decodes(instance.stored_syntax),
+            count=len(numbers),
+        )
+        frames = self._frames(address.datastore_id, instance, numbers, chosen.syntax)
+        return FramesAnswer(chosen, frames)
+
+    async def _frames(
+        self, datastore_id: str, instance: Instance, numbers: Sequence[int], syntax: str
+    ) -> AsyncIterator[bytes]:
+        kept = syntax == instance.stored_syntax
+        pixel = image.from_dataset(instance.dataset(), len(instance.frames))
+
+        async def fetch(number: int) -> bytes:
+            frame = await self._library.frame(datastore_id, instance, number)
+            return frame if kept else await self._compute.run(native_frame, instance, pixel, frame)
+
+        async for frame in ordered(numbers, fetch, self._ahead):
+            yield frame

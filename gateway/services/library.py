@@ -1,0 +1,182 @@
+"""Finding stored instances: which image sets hold a study, their documents, their frames.
+
+Image sets that share a study are merged here. Where several hold the same SOP instance, the primary
+one counts, then the newest.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gateway.cache.memory import MemoryCache
+from gateway.dicomweb.resources import Address
+from gateway.errors import NotFound
+from gateway.remote import document
+from gateway.remote.api import HealthImaging, Summary
+from gateway.remote.document import ImageSet, Instance
+from gateway.services.ahead import ordered
+from gateway.settings import GatewaySettings
+
+_PARSED_PER_BYTE: Final = 6  # what a document takes once parsed, measured on CT series
+_LISTED_BYTES: Final = 16 << 20
+_SUMMARY_BYTES: Final = 2_000
+_MAX_IMAGE_SETS: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    at: float
+    summaries: tuple[Summary, ...]
+
+
+def by_preference(summaries: Iterable[Summary]) -> list[Summary]:
+    """Primary image sets first, then the newest, each once."""
+    unique = {summary.image_set_id: summary for summary in summaries}
+    return sorted(
+        unique.values(), key=lambda s: (s.primary is not True, -s.updated, s.image_set_id)
+    )
+
+
+class Library:
+    """Everything the gateway reads from HealthImaging passes through here and its caches."""
+
+    def __init__(self, remote: HealthImaging, settings: GatewaySettings) -> None:
+        self._remote = remote
+        self._ttl = settings.search_ttl
+        self._ahead = settings.fetch_ahead
+        self._documents: MemoryCache[ImageSet] = MemoryCache(
+            settings.metadata_cache_mb << 20, lambda found: found.size * _PARSED_PER_BYTE
+        )
+        self._frames: MemoryCache[bytes] = MemoryCache(settings.frame_cache_mb << 20, len)
+        self._studies: MemoryCache[_Listing] = MemoryCache(
+            _LISTED_BYTES, lambda listing: _SUMMARY_BYTES * (1 + len(listing.summaries))
+        )
+
+    def search(
+        self, datastore_id: str, criteria: Mapping[str, Any]
+    ) -> AsyncIterator[list[Summary]]:
+        """The pages of a search, never from a cache."""
+        return self._remote.search(datastore_id, criteria)
+
+    async def image_set(
+        self, datastore_id: str, image_set_id: str, version: int | None = None
+    ) -> ImageSet:
+        """The document of one version of an image set; only a known version is cached."""
+
+        async def fetch() -> ImageSet:
+            content = await self._remote.metadata(datastore_id, image_set_id, version)
+            return await asyncio.to_thread(document.parse, image_set_id, content)
+
+        if version is None:
+            return await fetch()
+        return await self._documents.get((datastore_id, image_set_id, version), fetch)
+
+    async def image_sets(
+        self, datastore_id: str, summaries: Iterable[Summary]
+    ) -> AsyncIterator[ImageSet]:
+        """The documents of search results, in their order, a few fetched at a time."""
+
+        async def fetch(summary: Summary) -> ImageSet:
+            return await self.image_set(datastore_id, summary.image_set_id, summary.version)
+
+        async for found in ordered(summaries, fetch, self._ahead):
+            yield found
+
+    async def study(self, datastore_id: str, study: str) -> tuple[Summary, ...]:
+        """The image sets of a study, the preferred ones first; looked up anew after a moment."""
+
+        async def fetch() -> _Listing:
+            criteria = {
+                "filters": [{"values": [{"DICOMStudyInstanceUID": study}], "operator": "EQUAL"}]
+            }
+            found: list[Summary] = []
+            async for page in self._remote.search(datastore_id, criteria):
+                found += page
+                if len(found) >= _MAX_IMAGE_SETS:
+                    break
+            return _Listing(time.monotonic(), tuple(by_preference(found)))
+
+        moment = int(time.monotonic() / self._ttl) if self._ttl else time.monotonic_ns()
+        return (await self._studies.get((datastore_id, study, moment), fetch)).summaries
+
+    async def batches(self, address: Address) -> AsyncIterator[list[Instance]]:
+        """The instances at ``address``, those of one image set at a time, sorted by their number.
+
+        Raises:
+            NotFound: there are none.
+        """
+        seen: set[str] = set()
+        async for image_set in self._holding(address):
+            batch = [one for one in _at(image_set, address) if one.sop not in seen]
+            if batch:
+                seen.update(instance.sop for instance in batch)
+                yield sorted(batch, key=lambda one: (one.series, one.number, one.sop))
+            if address.instance in seen:
+                return
+        if not seen:
+            raise NotFound(f"The {_kind(address)} does not exist")
+
+    async def instance(self, address: Address) -> Instance:
+        """The one instance at ``address``.
+
+        Raises:
+            NotFound: it does not exist.
+        """
+        async for batch in self.batches(address):
+            return batch[0]
+        raise NotFound(f"The {_kind(address)} does not exist")
+
+    async def _holding(self, address: Address) -> AsyncIterator[ImageSet]:
+        if address.image_set_id is not None:
+            yield await self.image_set(address.datastore_id, address.image_set_id)
+            return
+        summaries = await self.study(address.datastore_id, address.study)
+        wanted = [summary for summary in summaries if _may_hold(summary, address.series)]
+        async for found in self.image_sets(address.datastore_id, wanted):
+            yield found
+
+    async def frame(self, datastore_id: str, instance: Instance, number: int) -> bytes:
+        """The bytes of frame ``number``, from 1, as stored."""
+        image_set_id, frame_id = instance.image_set_id, instance.frames[number - 1]
+
+        async def fetch() -> bytes:
+            return await self._remote.frame(datastore_id, image_set_id, frame_id)
+
+        return await self._frames.get((datastore_id, image_set_id, frame_id), fetch)
+
+    async def check(self, datastore_id: str) -> None:
+        """Return if the data store can be read."""
+        await self._remote.check(datastore_id)
+
+    async def close(self) -> None:
+        """Drop what is being fetched, then the connection to HealthImaging."""
+        await self._documents.close()
+        await self._frames.close()
+        await self._studies.close()
+        await self._remote.close()
+
+
+def _may_hold(summary: Summary, series: str | None) -> bool:
+    stored = summary.tags.get("DICOMSeriesInstanceUID")
+    return series is None or stored is None or stored == series
+
+
+def _at(image_set: ImageSet, address: Address) -> Iterable[Instance]:
+    if address.instance is None:
+        candidates: Iterable[Instance] = image_set.instances.values()
+    else:
+        found = image_set.instances.get(address.instance)
+        candidates = () if found is None else (found,)
+    return (
+        instance
+        for instance in candidates
+        if instance.study == address.study and address.series in (None, instance.series)
+    )
+
+
+def _kind(address: Address) -> str:
+    if address.instance is not None:
+        return "instance"
+    return "study" if address.series is None else "series"

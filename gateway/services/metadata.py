@@ -1,0 +1,50 @@
+"""Retrieve Metadata (PS3.18 10.4.1.1.4): the DICOM JSON of a study, a series or an instance."""
+
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import orjson
+
+from gateway.dicom import jsonmodel, tags
+from gateway.dicomweb.resources import Address, instance_url
+from gateway.remote.document import Instance
+from gateway.services.compute import Compute
+from gateway.services.library import Library
+
+_PIXEL_DATA: Final = 0x7FE00010
+
+
+def dicom_json(instance: Instance, root: str, limit: int) -> dict[str, Any]:
+    """All attributes of an instance; pixels and large values as links below ``root``."""
+    base = f"{instance_url(root, instance.study, instance.series, instance.sop)}/bulkdata/"
+    found: dict[str, Any] = jsonmodel.encode(instance.dataset(), lambda path: base + path, limit)
+    if instance.frames:
+        bits = found.get("00280100", {}).get("Value", [8])[0]
+        key = tags.hex8(_PIXEL_DATA)
+        found[key] = {"vr": "OW" if bits > 8 else "OB", "BulkDataURI": base + key}
+        found = dict(sorted(found.items()))
+    return found
+
+
+class Metadata:
+    """The transaction, over a library."""
+
+    def __init__(self, library: Library, compute: Compute, inline_limit: int) -> None:
+        self._library = library
+        self._compute = compute
+        self._limit = inline_limit
+
+    async def retrieve(self, address: Address, root: str) -> AsyncIterator[bytes]:
+        """A JSON array of the instances at ``address``, one image set's at a time.
+
+        Raises:
+            NotFound: there are none; before anything is yielded.
+        """
+        opening = b"["
+        async for batch in self._library.batches(address):
+            yield opening + await self._compute.run(self._encode, batch, root)
+            opening = b","
+        yield b"]"
+
+    def _encode(self, batch: list[Instance], root: str) -> bytes:
+        return orjson.dumps([dicom_json(one, root, self._limit) for one in batch])[1:-1]

@@ -1,0 +1,38 @@
+"""Whether the gateway can do its work: HealthImaging answers, and start-up is over."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from gateway.errors import GatewayError
+from gateway.services.library import Library
+
+_SECONDS: Final = 3.0
+
+Progress = Callable[[], str | None]
+"""Says what start-up is still busy with; None when it is over."""
+
+
+class Readiness:
+    """Asks HealthImaging at most every few seconds, however often it is asked itself."""
+
+    def __init__(self, library: Library, datastore_id: str, progress: Progress | None) -> None:
+        self._library = library
+        self._datastore_id = datastore_id
+        self._progress = progress
+        self._until = 0.0
+        self._problem: str | None = None
+
+    async def problem(self) -> str | None:
+        """What stands in the way, in a sentence; None if nothing does."""
+        busy = self._progress() if self._progress else None
+        if busy:
+            return busy
+        if time.monotonic() >= self._until:
+            try:
+                await self._library.check(self._datastore_id)
+                self._problem = None
+            except GatewayError as error:
+                self._problem = str(error)
+            self._until = time.monotonic() + _SECONDS
+        return self._problem

@@ -1,0 +1,50 @@
+"""Running an ASGI application on a socket until a signal ends it."""
+
+import signal
+import socket
+from contextlib import suppress
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from gateway.errors import ConfigurationError
+
+_DRAIN_SECONDS = 10
+
+
+def listen(host: str, port: int, name: str) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        ConfigurationError: the address cannot be used; ``name`` is the setting to change.
+    """
+    try:
+        return socket.create_server((host, port), backlog=2048)
+    except OSError as error:
+        message = f"{name} {port} cannot be used on {host}: {error.strerror}."
+        raise ConfigurationError(message) from error
+
+
+def server(app: ASGIApp) -> uvicorn.Server:
+    """A uvicorn server for ``app``: no access log, because paths and queries name patients."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            loop="uvloop",
+            http="httptools",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_DRAIN_SECONDS,
+        )
+    )
+
+
+def run(running: uvicorn.Server, listening: socket.socket) -> None:
+    """Serve until SIGINT or SIGTERM, then finish what is under way and return."""
+    # uvicorn raises the signal again when it is done; by then there is nothing left to end.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    with suppress(KeyboardInterrupt):
+        running.run(sockets=[listening])

@@ -1,0 +1,1 @@
+"""Starlette in, Starlette out: requests to services, results to answers."""

@@ -1,0 +1,27 @@
+"""WADO-RS bulk data (PS3.18 10.4.1.1.5): what a BulkDataURI of ours leads to."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.dicomweb import multipart
+from gateway.dicomweb.resources import bulk_path
+from gateway.web import context, frames
+from gateway.web.streams import plain
+
+_PIXEL_DATA = (0x7FE00010,)
+
+
+async def bulkdata(request: Request) -> Response:
+    """The value at a path of tags and item numbers; pixel data are answered as frames."""
+    path = bulk_path(request.path_params["path"])
+    if path == _PIXEL_DATA:
+        return await frames.respond(request, ())
+    service = context.services(request).bulkdata
+    answer = await service.retrieve(context.address(request), path, context.ranges(request))
+    media_type = answer.representation.media_type
+    if not answer.representation.multipart:
+        return plain(answer.content, media_type)
+    mark = multipart.boundary()
+    head = multipart.part_head(mark, media_type, len(answer.content))
+    body = b"".join((head, answer.content, multipart.PART_TAIL, multipart.end(mark)))
+    return plain(body, multipart.content_type(mark, media_type))

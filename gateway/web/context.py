@@ -1,0 +1,126 @@
+"""What a handler needs of a request: the services, the address, the service root."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+from gateway.dicomweb import accept, resources
+from gateway.dicomweb.accept import MediaRange
+from gateway.dicomweb.resources import Address
+from gateway.errors import InvalidRequest, NotFound
+from gateway.services.bulkdata import BulkData
+from gateway.services.frames import Frames
+from gateway.services.instances import Instances
+from gateway.services.library import Library
+from gateway.services.metadata import Metadata
+from gateway.services.readiness import Readiness
+from gateway.services.search import Search
+from gateway.settings import GatewaySettings
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The application's services, made once by ``create_app``."""
+
+    settings: GatewaySettings
+    library: Library
+    search: Search
+    metadata: Metadata
+    instances: Instances
+    frames: Frames
+    bulkdata: BulkData
+    readiness: Readiness
+
+
+def services(request: Request) -> Services:
+    """The services of the application that serves ``request``."""
+    found: Services = request.app.state.services
+    return found
+
+
+def query(request: Request) -> list[tuple[str, str]]:
+    """The decoded pairs of the query string; a plus sign is a space."""
+    text = request.scope["query_string"].decode("latin-1")
+    try:
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=200)
+    except ValueError as error:
+        raise InvalidRequest("The query string cannot be read", "query") from error
+
+
+def ranges(request: Request) -> tuple[MediaRange, ...]:
+    """What the client accepts; the query parameter ``accept`` wins (PS3.18 8.3.3.1)."""
+    given = [value for name, value in query(request) if name == "accept"]
+    return accept.parse(", ".join(given) if given else ", ".join(request.headers.getlist("accept")))
+
+
+def datastore_id(request: Request) -> str:
+    """The data store of the path, or the default one.
+
+    Raises:
+        NotFound: the settings do not allow that data store.
+    """
+    settings = services(request).settings
+    wanted: str = request.path_params.get("datastore", settings.datastore_id)
+    allowed = settings.datastore_ids.replace(" ", "")
+    if wanted != settings.datastore_id and allowed and wanted not in allowed.split(","):
+        raise NotFound("The data store does not exist")
+    return wanted
+
+
+def address(request: Request) -> Address:
+    """The study, series or instance that the path names.
+
+    Raises:
+        InvalidRequest: a UID or image set identifier is malformed.
+    """
+    path: Mapping[str, str] = request.path_params
+    return Address(
+        datastore_id(request),
+        resources.check_uid("study", path["study"]),
+        resources.check_uid("series", path["series"]) if "series" in path else None,
+        resources.check_uid("instance", path["instance"]) if "instance" in path else None,
+        image_set_id(request),
+    )
+
+
+def image_set_id(request: Request) -> str | None:
+    """The query parameter ``imageSetId``.
+
+    Raises:
+        InvalidRequest: it is not an identifier of 32 characters.
+    """
+    given = request.query_params.get("imageSetId")
+    if given is not None and not (len(given) == 32 and given.isalnum() and given.isascii()):
+        raise InvalidRequest("imageSetId is not an image set identifier", "imageSetId")
+    return given
+
+
+def root(request: Request) -> str:
+    """The service root that the client uses, for the URLs in an answer."""
+    return f"{base_url(request)}{service_path(request)}"
+
+
+def service_path(request: Request) -> str:
+    """The path of the service root: ``/dicomweb`` or ``/datastore/{id}``."""
+    wanted = request.path_params.get("datastore")
+    return f"/datastore/{wanted}" if wanted else "/dicomweb"
+
+
+def base_url(request: Request) -> str:
+    """Where the client reaches the gateway: the setting, else the request's own host."""
+    public = services(request).settings.public_url
+    if public:
+        return public.rstrip("/")
+    scheme = request.url.scheme
+    host = request.headers.get("host", "")
+    server = request.scope.get("server") or ("localhost", None)
+    if not host:
+        host = str(server[0])
+    if host in _LOOPBACK and server[1] and server[1] != _DEFAULT_PORTS.get(scheme):
+        host = f"{host}:{server[1]}"  # some clients leave the port out of Host
+    return f"{scheme}://{host}{request.scope.get('root_path', '').rstrip('/')}"

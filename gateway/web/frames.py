@@ -1,0 +1,52 @@
+"""WADO-RS frames (PS3.18 10.4.1.1.6) and the pixel data as bulk data."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.dicomweb import multipart
+from gateway.dicomweb.resources import frame_numbers
+from gateway.services.frames import FramesAnswer
+from gateway.web import context
+from gateway.web.streams import Stream, begun, plain
+
+
+async def frames(request: Request) -> Response:
+    """The frames of a list."""
+    return await respond(request, frame_numbers(request.path_params["frames"]))
+
+
+async def respond(request: Request, numbers: Sequence[int]) -> Response:
+    """The frames with ``numbers``, all of them where there are none."""
+    service = context.services(request).frames
+    answer = await service.retrieve(context.address(request), numbers, context.ranges(request))
+    if len(numbers) == 1:
+        return await _one(answer)
+    mark = multipart.boundary()
+    kind = multipart.content_type(mark, answer.representation.media_type)
+    return Stream(await begun(_parts(answer, mark)), kind, None)
+
+
+async def _one(answer: FramesAnswer) -> Response:
+    """A single frame goes out in one piece: viewers decode it while it arrives, by its length."""
+    async with aclosing(answer.frames) as source:  # type: ignore[type-var]
+        frame = await anext(source)
+    part_type = answer.representation.content_type
+    if not answer.representation.multipart:
+        return plain(frame, part_type)
+    mark = multipart.boundary()
+    head = multipart.part_head(mark, part_type, len(frame))
+    body = b"".join((head, frame, multipart.PART_TAIL, multipart.end(mark)))
+    return plain(body, multipart.content_type(mark, answer.representation.media_type))
+
+
+async def _parts(answer: FramesAnswer, mark: str) -> AsyncIterator[bytes]:
+    part_type = answer.representation.content_type
+    async with aclosing(answer.frames) as source:  # type: ignore[type-var]
+        async for frame in source:
+            yield multipart.part_head(mark, part_type, len(frame))
+            yield frame
+            yield multipart.PART_TAIL
+    yield multipart.end(mark)

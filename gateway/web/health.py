@@ -1,0 +1,20 @@
+"""Liveness and readiness for whoever operates the gateway."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from gateway.web import context
+
+
+async def healthz(_: Request) -> Response:
+    """The process lives."""
+    return JSONResponse({"status": "ok"})
+
+
+async def readyz(request: Request) -> Response:
+    """The gateway can serve; 503 with the reason where it cannot."""
+    problem = await context.services(request).readiness.problem()
+    if problem is None:
+        return JSONResponse({"status": "ready"})
+    headers = {"Retry-After": "2"}
+    return JSONResponse({"status": "not ready", "reason": problem}, 503, headers)

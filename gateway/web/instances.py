@@ -1,0 +1,42 @@
+"""WADO-RS studies, series and instances as Part 10 files (PS3.18 10.4.1.1.1 to 10.4.1.1.3)."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.dicomweb import multipart
+from gateway.services.instances import InstancesAnswer
+from gateway.web import context
+from gateway.web.streams import Stream, begun
+
+
+async def instances(request: Request) -> Response:
+    """All instances of a study or series, or the one of the path."""
+    service = context.services(request).instances
+    answer = await service.retrieve(context.address(request), context.ranges(request))
+    media_type = answer.representation.media_type
+    if not answer.representation.multipart:
+        return Stream(await begun(_single(answer)), media_type, None)
+    mark = multipart.boundary()
+    kind = multipart.content_type(mark, media_type)
+    return Stream(await begun(_parts(answer, mark)), kind, None)
+
+
+async def _single(answer: InstancesAnswer) -> AsyncIterator[bytes]:
+    async with aclosing(answer.files) as files:  # type: ignore[type-var]
+        async for file in files:
+            async for piece in file.pieces:
+                yield piece
+
+
+async def _parts(answer: InstancesAnswer, mark: str) -> AsyncIterator[bytes]:
+    media_type = answer.representation.media_type
+    async with aclosing(answer.files) as files:  # type: ignore[type-var]
+        async for file in files:
+            yield multipart.part_head(mark, f"{media_type}; transfer-syntax={file.syntax}")
+            async for piece in file.pieces:
+                yield piece
+            yield multipart.PART_TAIL
+    yield multipart.end(mark)
