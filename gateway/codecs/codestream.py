@@ -24,6 +24,8 @@ _STANDALONE: Final = frozenset({0x01, *range(0xD0, 0xDA)})
 class Codestream:
     """The header of one frame: sizes in pixels, ``precision`` in bits per sample.
 
+    ``reversible`` is False where a JPEG 2000 codestream uses the irreversible 9/7 wavelet.
+
     ``transformed`` says that a JPEG 2000 decoder undoes a multiple component transform, or that the
     markers of a JPEG declare its three components to be YCbCr; None where nothing is declared.
     """
@@ -34,6 +36,7 @@ class Codestream:
     precision: int
     signed: bool = False
     transformed: bool | None = None
+    reversible: bool = True
 
 
 def _u16(data: bytes, at: int) -> int:
@@ -61,20 +64,23 @@ def jpeg_2000(frame: bytes) -> Codestream:
     if not data.startswith(_SOC) or _u16(data, 2) != _SIZ or len(data) < _DEPTHS + 3:
         raise CodecError("the frame is not a JPEG 2000 codestream")
     depth = data[_DEPTHS]
+    coding = _coding_style(data, 2)
     return Codestream(
         rows=_u32(data, 12) - _u32(data, 20),
         columns=_u32(data, 8) - _u32(data, 16),
         components=_u16(data, _COMPONENTS),
         precision=(depth & 0x7F) + 1,
         signed=bool(depth & 0x80),
-        transformed=_component_transform(data, 2),
+        transformed=bool(coding[8]),
+        reversible=coding[13] == 1,
     )
 
 
-def _component_transform(data: bytes, at: int) -> bool:
+def _coding_style(data: bytes, at: int) -> bytes:
+    """The COD segment from its marker on (ISO 15444-1 A.6.1)."""
     while 0xFF00 < _u16(data, at) < 0xFF90:
-        if _u16(data, at) == _COD:
-            return bool(data[at + 8])
+        if _u16(data, at) == _COD and len(data) >= at + 14:
+            return data[at : at + 14]
         at += 2 + _u16(data, at + 2)
     raise CodecError("the JPEG 2000 codestream has no COD marker")
 

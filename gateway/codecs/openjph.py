@@ -3,6 +3,7 @@
 import imagecodecs
 import numpy as np
 
+from gateway.codecs import openjpeg
 from gateway.codecs.codestream import jpeg_2000, unboxed, with_depth
 from gateway.codecs.samples import Samples, conform
 from gateway.dicom.image import ImagePixel
@@ -51,8 +52,14 @@ def fits(samples: Samples, bits: int, *, signed: bool) -> bool:
 
 
 def decode(frame: bytes, image: ImagePixel) -> Samples:
-    """One HTJ2K frame, boxed or bare; the component transform is undone."""
+    """One HTJ2K frame, boxed or bare; the component transform is undone.
+
+    An irreversible one goes to OpenJPEG: a value beyond the range, which lossy coding makes, comes
+    back wrapped from OpenJPH here, white for black, and clipped from OpenJPEG.
+    """
     header = jpeg_2000(frame)
+    if not header.reversible:
+        return openjpeg.decode(frame, image)
     try:
         decoded = imagecodecs.htj2k_decode(unboxed(frame), planar=False)
     except (RuntimeError, ValueError, TypeError) as error:

@@ -1,0 +1,53 @@
+"""Fixtures that all tests share."""
+
+import httpx
+import pytest
+
+from tests import files
+from tests.running import Gateway, HealthImaging
+
+
+@pytest.fixture(scope="session")
+def healthimaging(tmp_path_factory):
+    """An embedded server for tests that only add to it."""
+    server = HealthImaging(tmp_path_factory.mktemp("healthimaging"))
+    yield server
+    assert server.stop() == 0
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """An embedded server of the test's own."""
+    server = HealthImaging(tmp_path / "data")
+    yield server
+    if server.process.poll() is None:
+        server.stop()
+
+
+@pytest.fixture
+def datastore(healthimaging):
+    """A new, empty data store of the shared server."""
+    answer = healthimaging.imaging.create_datastore(datastoreName="test")
+    return answer["datastoreId"]
+
+
+@pytest.fixture(scope="session")
+def gateway(healthimaging):
+    """A gateway in front of the shared server."""
+    running = Gateway(healthimaging)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def http(gateway):
+    """An HTTP client that knows no base URL."""
+    with httpx.Client(timeout=60) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def library(healthimaging):
+    """Every importable file of the collection, imported; image set by path, and reasons."""
+    good, bad = healthimaging.import_files(files.collection(), "collection")
+    return files.Library(good, bad)

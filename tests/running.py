@@ -1,0 +1,148 @@
+"""Running servers for tests: the embedded HealthImaging as a process, the gateway in a thread."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import boto3
+from botocore.config import Config
+
+from gateway import serving
+from gateway.app import create_app
+from gateway.remote.client import HealthImagingClient
+from gateway.settings import GatewaySettings, load
+
+ROLE = "arn:aws:iam::123456789012:role/ImportJobDataAccessRole"
+
+
+class HealthImaging:
+    """An embedded server on a data folder of its own, and boto3 clients for it."""
+
+    def __init__(self, data: Path, **mounts: Path) -> None:
+        self.data = data
+        self._mounts = mounts
+        self.process = None
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "gateway", "healthimaging", "--data", str(self.data)]
+        for name, folder in self._mounts.items():
+            command += ["--mount", f"{name}={folder}"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline(), "the embedded HealthImaging did not start"
+        self.known = json.loads((self.data / "healthimaging.json").read_text())
+        self.datastore_id = self.known["datastoreId"]
+        self.connection = {k: v for k, v in self.known.items() if k != "datastoreId"}
+        self.imaging = self.client("medical-imaging")
+        self.s3 = self.client("s3")
+
+    def client(self, service: str, **changes):
+        config = Config(inject_host_prefix=False, retries={"total_max_attempts": 1})
+        return boto3.client(service, config=config, **(self.connection | changes))
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.stdout.close()
+        return self.process.wait(30)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.stdout.close()
+        self.process.wait(30)
+
+    def upload(self, files: Iterable[Path], prefix: str, bucket: str = "input") -> dict[str, Path]:
+        self.s3.create_bucket(Bucket=bucket)
+        keys = {}
+        for number, path in enumerate(files):
+            key = f"{prefix}/{number:05d}-{path.name}"
+            self.s3.put_object(Bucket=bucket, Key=key, Body=path.read_bytes())
+            keys[key] = path
+        return keys
+
+    def start_job(self, uri: str, datastore_id: str | None = None) -> str:
+        self.s3.create_bucket(Bucket="output")
+        answer = self.imaging.start_dicom_import_job(
+            datastoreId=datastore_id or self.datastore_id,
+            dataAccessRoleArn=ROLE,
+            inputS3Uri=uri,
+            outputS3Uri="s3://output/results/",
+        )
+        assert answer["jobStatus"] == "SUBMITTED"
+        return answer["jobId"]
+
+    def wait(self, job_id: str, datastore_id: str | None = None, seconds: float = 100) -> dict:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            job = self.imaging.get_dicom_import_job(
+                datastoreId=datastore_id or self.datastore_id, jobId=job_id
+            )["jobProperties"]
+            if job["jobStatus"] in ("COMPLETED", "FAILED"):
+                return job
+            time.sleep(0.05)
+        raise TimeoutError(job_id)
+
+    def output(self, job_id: str, name: str, datastore_id: str | None = None) -> bytes:
+        key = f"results/{datastore_id or self.datastore_id}-DicomImport-{job_id}/{name}"
+        return self.s3.get_object(Bucket="output", Key=key)["Body"].read()
+
+    def lines(self, job_id: str, name: str, datastore_id: str | None = None) -> list[dict]:
+        content = self.output(job_id, name, datastore_id)
+        return [json.loads(line) for line in content.splitlines()]
+
+    def manifest(self, job_id: str, datastore_id: str | None = None) -> dict:
+        return json.loads(self.output(job_id, "job-output-manifest.json", datastore_id))[
+            "jobSummary"
+        ]
+
+    def import_files(
+        self, files: Iterable[Path], prefix: str, datastore_id: str | None = None
+    ) -> tuple[dict[Path, str], dict[Path, str]]:
+        """Import files: the image set of each, and the reason of each that failed."""
+        keys = self.upload(files, prefix)
+        job_id = self.start_job(f"s3://input/{prefix}/", datastore_id)
+        job = self.wait(job_id, datastore_id)
+        assert job["jobStatus"] == "COMPLETED", job
+        good = self.lines(job_id, "SUCCESS/success.ndjson", datastore_id)
+        bad = self.lines(job_id, "FAILURE/failure.ndjson", datastore_id)
+        return (
+            {keys[one["inputFile"]]: one["importResponse"]["imageSetId"] for one in good},
+            {keys[one["inputFile"]]: one["exception"]["message"] for one in bad},
+        )
+
+
+class Gateway:
+    """The gateway in a thread, on a port of its own."""
+
+    def __init__(self, server: HealthImaging, **settings) -> None:
+        known = server.known
+        self.settings: GatewaySettings = load(
+            GatewaySettings,
+            **{
+                "datastore_id": known["datastoreId"],
+                "endpoint_url": known["endpoint_url"],
+                "region": known["region_name"],
+                "search_ttl": 0,
+                **settings,
+            },
+        )
+        keys = {name: known[name] for name in ("aws_access_key_id", "aws_secret_access_key")}
+        app = create_app(self.settings, HealthImagingClient(self.settings, **keys))
+        listening = serving.listen("127.0.0.1", 0, "PORT")
+        self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        self.root = f"{self.url}/dicomweb"
+        self._server = serving.server(app)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [listening]}, daemon=True
+        )
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(30)
