@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 from gateway.errors import ConfigurationError
 
 _DRAIN_SECONDS = 10
+_IDLE_SECONDS = 75  # longer than clients and load balancers keep an idle connection
 
 
 def listen(host: str, port: int, name: str) -> socket.socket:
@@ -36,6 +37,7 @@ def server(app: ASGIApp) -> uvicorn.Server:
             log_config=None,
             access_log=False,
             server_header=False,
+            timeout_keep_alive=_IDLE_SECONDS,
             timeout_graceful_shutdown=_DRAIN_SECONDS,
         )
     )

@@ -3,10 +3,12 @@
 import base64
 import hashlib
 import re
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Final
+from typing import BinaryIO, Final
 from urllib.parse import parse_qsl, quote, unquote
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
@@ -162,12 +164,24 @@ async def _put(
         raise BucketFault(501, "NotImplemented", "Copying objects is not implemented")
     if "uploadId" in query:
         path = buckets.part(query["uploadId"], int(query.get("partNumber", "1")))
-        with path.open("wb") as part:
+        async with _in_thread(path.open("wb")) as part:
             tag = await _receive(request, part.write)
     else:
-        with buckets.writing(bucket, key) as file:
+        async with _in_thread(buckets.writing(bucket, key)) as file:
             tag = await _receive(request, file.write)
     return Response(headers={"ETag": f'"{tag}"'})
+
+
+@asynccontextmanager
+async def _in_thread(manager: AbstractContextManager[BinaryIO]) -> AsyncIterator[BinaryIO]:
+    """Enter and leave ``manager`` in a thread: flushing to disk would hold up every request."""
+    file = await run_in_threadpool(manager.__enter__)
+    try:
+        yield file
+    except BaseException:
+        await run_in_threadpool(manager.__exit__, *sys.exc_info())
+        raise
+    await run_in_threadpool(manager.__exit__, None, None, None)
 
 
 async def _receive(request: Request, write: Callable[[bytes], object]) -> str:
@@ -226,10 +240,12 @@ async def _post(
     if "uploadId" not in query or len(body) > _MAX_DOCUMENT:
         raise BucketFault(501, "NotImplemented", "This object operation is not implemented")
     try:
-        parts = ElementTree.fromstring(body).iter("{*}PartNumber")  # noqa: S314  no entities since Expat 2.4.1
+        parts = ElementTree.fromstring(body).findall(".//{*}PartNumber")  # noqa: S314  no entities since Expat 2.4.1
         numbers = [int(part.text or "") for part in parts]
     except (ElementTree.ParseError, ValueError) as problem:
         raise BucketFault(400, "MalformedXML", "The XML is not well-formed") from problem
+    if not numbers:
+        raise BucketFault(400, "MalformedXML", "The list of parts is empty")
     tag = await run_in_threadpool(buckets.complete_upload, bucket, key, query["uploadId"], numbers)
     return _document(
         f"<CompleteMultipartUploadResult {_NAMESPACE}><Key>{escape(key)}</Key>"

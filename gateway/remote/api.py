@@ -9,11 +9,12 @@ from typing import Any, Protocol
 class Summary:
     """One image set as SearchImageSets returns it; ``tags`` are its DICOMTags, possibly few.
 
-    ``primary`` is None where the service does not say; ``updated`` is in seconds since 1970.
+    ``version`` None is the latest, whatever that is; ``primary`` is None where the service does not
+    say; ``updated`` is in seconds since 1970.
     """
 
     image_set_id: str
-    version: int
+    version: int | None
     updated: float
     primary: bool | None
     tags: Mapping[str, Any]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import TypeVar
 
 _Item = TypeVar("_Item")
@@ -11,7 +11,7 @@ _Result = TypeVar("_Result")
 
 async def ordered(
     items: Iterable[_Item], work: Callable[[_Item], Awaitable[_Result]], ahead: int
-) -> AsyncIterator[_Result]:
+) -> AsyncGenerator[_Result, None]:
     """The results of ``work`` in the order of ``items``, at most ``ahead`` under way or waiting.
 
     The first failure is raised in its turn; what is under way when the stream ends is cancelled.

@@ -1,6 +1,7 @@
 """Retrieve Frames (PS3.18 10.4.1.1.6): as stored, or decoded."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from gateway.codecs import native, registry
@@ -21,7 +22,7 @@ class FramesAnswer:
     """The frames asked for, in the order asked for, in ``representation``."""
 
     representation: Representation
-    frames: AsyncIterator[bytes]
+    frames: AsyncGenerator[bytes, None]
 
 
 def native_frame(instance: Instance, image_pixel: image.ImagePixel, frame: bytes) -> bytes:
@@ -70,7 +71,7 @@ class Frames:
 
     async def _frames(
         self, datastore_id: str, instance: Instance, numbers: Sequence[int], syntax: str
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         kept = syntax == instance.stored_syntax
         pixel = image.from_dataset(instance.dataset(), len(instance.frames))
 
@@ -78,5 +79,6 @@ class Frames:
             frame = await self._library.frame(datastore_id, instance, number)
             return frame if kept else await self._compute.run(native_frame, instance, pixel, frame)
 
-        async for frame in ordered(numbers, fetch, self._ahead):
-            yield frame
+        async with aclosing(ordered(numbers, fetch, self._ahead)) as frames:
+            async for frame in frames:
+                yield frame

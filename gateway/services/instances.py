@@ -1,6 +1,7 @@
 """Retrieve Study, Series and Instance (PS3.18 10.4.1.1.1 to 10.4.1.1.3) as Part 10 files."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +28,7 @@ class File:
     """One Part 10 file: its transfer syntax, and its bytes in pieces."""
 
     syntax: str
-    pieces: AsyncIterator[bytes]
+    pieces: AsyncGenerator[bytes, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class InstancesAnswer:
     """Files in ``representation``; each must be read to its end before the next is taken."""
 
     representation: Representation
-    files: AsyncIterator[File]
+    files: AsyncGenerator[File, None]
 
 
 class Instances:
@@ -64,30 +65,29 @@ class Instances:
         )
         return InstancesAnswer(chosen, self._files(address, chosen.syntax))
 
-    async def _files(self, address: Address, syntax: str) -> AsyncIterator[File]:
-        async for batch in self._library.batches(address):
-            async for file in self._batch(address.datastore_id, batch, syntax):
-                yield file
+    async def _files(self, address: Address, syntax: str) -> AsyncGenerator[File, None]:
+        async with aclosing(self._library.batches(address)) as batches:
+            async for batch in batches:
+                async with aclosing(self._batch(address.datastore_id, batch, syntax)) as files:
+                    async for file in files:
+                        yield file
 
     async def _batch(
         self, datastore_id: str, batch: list[Instance], syntax: str
-    ) -> AsyncIterator[File]:
+    ) -> AsyncGenerator[File, None]:
         """Files of one image set; frames are fetched ahead across the files."""
 
         async def fetch(wanted: tuple[Instance, int]) -> bytes:
             return await self._library.frame(datastore_id, *wanted)
 
-        frames = ordered(_all_frames(batch), fetch, self._ahead)
-        try:
+        async with aclosing(ordered(_all_frames(batch), fetch, self._ahead)) as frames:
             for instance in batch:
                 target = instance.stored_syntax if syntax == "*" else syntax
                 yield File(target, self._pieces(instance, target, frames))
-        finally:
-            await frames.aclose()  # type: ignore[attr-defined]
 
     async def _pieces(
-        self, instance: Instance, syntax: str, frames: AsyncIterator[bytes]
-    ) -> AsyncIterator[bytes]:
+        self, instance: Instance, syntax: str, frames: AsyncGenerator[bytes, None]
+    ) -> AsyncGenerator[bytes, None]:
         dataset = [element for element in instance.dataset() if element[0] not in _OFFSET_TABLES]
         if not instance.frames:
             yield _header(dataset, syntax) + part10.encode(dataset)
@@ -111,8 +111,8 @@ class Instances:
         pixel: image.ImagePixel,
         out: image.ImagePixel,
         first: bytes,
-        frames: AsyncIterator[bytes],
-    ) -> AsyncIterator[bytes]:
+        frames: AsyncGenerator[bytes, None],
+    ) -> AsyncGenerator[bytes, None]:
         length = out.pixel_data_bytes
         yield _pixel_header(out, length + length % 2)
         if pixel.packed and pixel.frame_bits % 8:
@@ -138,8 +138,8 @@ def _header(dataset: DataSet, syntax: str) -> bytes:
 
 
 async def _around(
-    dataset: DataSet, syntax: str, pixels: AsyncIterator[bytes]
-) -> AsyncIterator[bytes]:
+    dataset: DataSet, syntax: str, pixels: AsyncGenerator[bytes, None]
+) -> AsyncGenerator[bytes, None]:
     """A file: what comes before the pixels, the pixels, what comes behind them."""
     before = [element for element in dataset if element[0] < _FLOAT]
     behind = [element for element in dataset if element[0] > _PIXEL_DATA]
@@ -151,8 +151,8 @@ async def _around(
 
 
 async def _encapsulated(
-    first: bytes, frames: AsyncIterator[bytes], count: int
-) -> AsyncIterator[bytes]:
+    first: bytes, frames: AsyncGenerator[bytes, None], count: int
+) -> AsyncGenerator[bytes, None]:
     yield part10.encapsulated_start(_PIXEL_DATA)
     for number in range(count):
         frame = first if number == 0 else await anext(frames)

@@ -6,7 +6,8 @@ one counts, then the newest.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ _PARSED_PER_BYTE: Final = 6  # what a document takes once parsed, measured on CT
 _LISTED_BYTES: Final = 16 << 20
 _SUMMARY_BYTES: Final = 2_000
 _MAX_IMAGE_SETS: Final = 5_000
+_SERIES_UID: Final = "DICOMSeriesInstanceUID"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +77,15 @@ class Library:
 
     async def image_sets(
         self, datastore_id: str, summaries: Iterable[Summary]
-    ) -> AsyncIterator[ImageSet]:
+    ) -> AsyncGenerator[ImageSet, None]:
         """The documents of search results, in their order, a few fetched at a time."""
 
         async def fetch(summary: Summary) -> ImageSet:
             return await self.image_set(datastore_id, summary.image_set_id, summary.version)
 
-        async for found in ordered(summaries, fetch, self._ahead):
-            yield found
+        async with aclosing(ordered(summaries, fetch, self._ahead)) as documents:
+            async for found in documents:
+                yield found
 
     async def study(self, datastore_id: str, study: str) -> tuple[Summary, ...]:
         """The image sets of a study, the preferred ones first; looked up anew after a moment."""
@@ -101,21 +104,25 @@ class Library:
         moment = int(time.monotonic() / self._ttl) if self._ttl else time.monotonic_ns()
         return (await self._studies.get((datastore_id, study, moment), fetch)).summaries
 
-    async def batches(self, address: Address) -> AsyncIterator[list[Instance]]:
-        """The instances at ``address``, those of one image set at a time, sorted by their number.
+    async def batches(self, address: Address) -> AsyncGenerator[list[Instance], None]:
+        """The instances at ``address``, those of one series at a time, sorted by their number.
 
         Raises:
             NotFound: there are none.
         """
-        seen: set[str] = set()
-        async for image_set in self._holding(address):
-            batch = [one for one in _at(image_set, address) if one.sop not in seen]
+        nothing = True
+        async for image_sets in self._holding(address):
+            batch: dict[str, Instance] = {}
+            async with aclosing(image_sets) as found:
+                async for image_set in found:
+                    for instance in _at(image_set, address):
+                        batch.setdefault(instance.sop, instance)
+                    if address.instance in batch:
+                        break
             if batch:
-                seen.update(instance.sop for instance in batch)
-                yield sorted(batch, key=lambda one: (one.series, one.number, one.sop))
-            if address.instance in seen:
-                return
-        if not seen:
+                nothing = False
+                yield sorted(batch.values(), key=lambda one: (one.series, one.number, one.sop))
+        if nothing:
             raise NotFound(f"The {_kind(address)} does not exist")
 
     async def instance(self, address: Address) -> Instance:
@@ -124,18 +131,23 @@ class Library:
         Raises:
             NotFound: it does not exist.
         """
-        async for batch in self.batches(address):
-            return batch[0]
-        raise NotFound(f"The {_kind(address)} does not exist")
+        async with aclosing(self.batches(address)) as batches:
+            return (await anext(batches))[0]
 
-    async def _holding(self, address: Address) -> AsyncIterator[ImageSet]:
+    async def _holding(
+        self, address: Address
+    ) -> AsyncGenerator[AsyncGenerator[ImageSet, None], None]:
+        """The image sets that may hold ``address``, series by series, the preferred first."""
         if address.image_set_id is not None:
-            yield await self.image_set(address.datastore_id, address.image_set_id)
+            only = Summary(address.image_set_id, None, 0.0, None, {})
+            yield self.image_sets(address.datastore_id, [only])
             return
-        summaries = await self.study(address.datastore_id, address.study)
-        wanted = [summary for summary in summaries if _may_hold(summary, address.series)]
-        async for found in self.image_sets(address.datastore_id, wanted):
-            yield found
+        series: dict[str, list[Summary]] = {}
+        for summary in await self.study(address.datastore_id, address.study):
+            if _may_hold(summary, address.series):
+                series.setdefault(str(summary.tags.get(_SERIES_UID, "")), []).append(summary)
+        for members in sorted(series.values(), key=_series_order):
+            yield self.image_sets(address.datastore_id, members)
 
     async def frame(self, datastore_id: str, instance: Instance, number: int) -> bytes:
         """The bytes of frame ``number``, from 1, as stored."""
@@ -158,8 +170,13 @@ class Library:
         await self._remote.close()
 
 
+def _series_order(members: list[Summary]) -> tuple[int, str]:
+    tags = members[0].tags
+    return int(tags.get("DICOMSeriesNumber", 0)), str(tags.get(_SERIES_UID, ""))
+
+
 def _may_hold(summary: Summary, series: str | None) -> bool:
-    stored = summary.tags.get("DICOMSeriesInstanceUID")
+    stored = summary.tags.get(_SERIES_UID)
     return series is None or stored is None or stored == series
 
 

@@ -1,6 +1,7 @@
 """Retrieve Metadata (PS3.18 10.4.1.1.4): the DICOM JSON of a study, a series or an instance."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any, Final
 
 import orjson
@@ -34,16 +35,17 @@ class Metadata:
         self._compute = compute
         self._limit = inline_limit
 
-    async def retrieve(self, address: Address, root: str) -> AsyncIterator[bytes]:
-        """A JSON array of the instances at ``address``, one image set's at a time.
+    async def retrieve(self, address: Address, root: str) -> AsyncGenerator[bytes, None]:
+        """A JSON array of the instances at ``address``, one series at a time.
 
         Raises:
             NotFound: there are none; before anything is yielded.
         """
         opening = b"["
-        async for batch in self._library.batches(address):
-            yield opening + await self._compute.run(self._encode, batch, root)
-            opening = b","
+        async with aclosing(self._library.batches(address)) as batches:
+            async for batch in batches:
+                yield opening + await self._compute.run(self._encode, batch, root)
+                opening = b","
         yield b"]"
 
     def _encode(self, batch: list[Instance], root: str) -> bytes:

@@ -4,7 +4,8 @@ A search result of HealthImaging carries a dozen attributes. Where they decide a
 documents of what goes out are read; otherwise those of all candidates.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -137,16 +138,13 @@ class Search:
 
     async def _instances(
         self, datastore_id: str, found: Sequence[Candidate]
-    ) -> AsyncIterator[list[Instance]]:
+    ) -> AsyncGenerator[list[Instance], None]:
         """The instances of each candidate; documents are fetched ahead across candidates."""
         summaries = (summary for candidate in found for summary in candidate.summaries)
-        documents = self._library.image_sets(datastore_id, summaries)
-        try:
+        async with aclosing(self._library.image_sets(datastore_id, summaries)) as documents:
             for candidate in found:
                 image_sets: list[ImageSet] = [await anext(documents) for _ in candidate.summaries]
                 yield [one for image_set in image_sets for one in image_set.instances.values()]
-        finally:
-            await documents.aclose()  # type: ignore[attr-defined]
 
 
 def _order(unit: Unit) -> tuple[int, str, int, str]:

@@ -1,5 +1,6 @@
 """What a handler needs of a request: the services, the address, the service root."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
@@ -20,6 +21,7 @@ from gateway.services.search import Search
 from gateway.settings import GatewaySettings
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_IDENTIFIER = re.compile("[0-9a-z]{32}")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -67,7 +69,8 @@ def datastore_id(request: Request) -> str:
     settings = services(request).settings
     wanted: str = request.path_params.get("datastore", settings.datastore_id)
     allowed = settings.datastore_ids.replace(" ", "")
-    if wanted != settings.datastore_id and allowed and wanted not in allowed.split(","):
+    known = wanted == settings.datastore_id or not allowed or wanted in allowed.split(",")
+    if not (known and _is_identifier(wanted)):
         raise NotFound("The data store does not exist")
     return wanted
 
@@ -95,9 +98,14 @@ def image_set_id(request: Request) -> str | None:
         InvalidRequest: it is not an identifier of 32 characters.
     """
     given = request.query_params.get("imageSetId")
-    if given is not None and not (len(given) == 32 and given.isalnum() and given.isascii()):
+    if given is not None and not _is_identifier(given):
         raise InvalidRequest("imageSetId is not an image set identifier", "imageSetId")
     return given
+
+
+def _is_identifier(text: str) -> bool:
+    """Whether ``text`` has the form of AHI's identifiers: 32 digits and lower-case letters."""
+    return _IDENTIFIER.fullmatch(text) is not None
 
 
 def root(request: Request) -> str:

@@ -1,6 +1,6 @@
 """WADO-RS frames (PS3.18 10.4.1.1.6) and the pixel data as bulk data."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from starlette.requests import Request
@@ -31,7 +31,7 @@ async def respond(request: Request, numbers: Sequence[int]) -> Response:
 
 async def _one(answer: FramesAnswer) -> Response:
     """A single frame goes out in one piece: viewers decode it while it arrives, by its length."""
-    async with aclosing(answer.frames) as source:  # type: ignore[type-var]
+    async with aclosing(answer.frames) as source:
         frame = await anext(source)
     part_type = answer.representation.content_type
     if not answer.representation.multipart:
@@ -42,9 +42,9 @@ async def _one(answer: FramesAnswer) -> Response:
     return plain(body, multipart.content_type(mark, answer.representation.media_type))
 
 
-async def _parts(answer: FramesAnswer, mark: str) -> AsyncIterator[bytes]:
+async def _parts(answer: FramesAnswer, mark: str) -> AsyncGenerator[bytes, None]:
     part_type = answer.representation.content_type
-    async with aclosing(answer.frames) as source:  # type: ignore[type-var]
+    async with aclosing(answer.frames) as source:
         async for frame in source:
             yield multipart.part_head(mark, part_type, len(frame))
             yield frame

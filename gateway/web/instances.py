@@ -1,6 +1,6 @@
 """WADO-RS studies, series and instances as Part 10 files (PS3.18 10.4.1.1.1 to 10.4.1.1.3)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from starlette.requests import Request
@@ -24,16 +24,16 @@ async def instances(request: Request) -> Response:
     return Stream(await begun(_parts(answer, mark)), kind, None)
 
 
-async def _single(answer: InstancesAnswer) -> AsyncIterator[bytes]:
-    async with aclosing(answer.files) as files:  # type: ignore[type-var]
+async def _single(answer: InstancesAnswer) -> AsyncGenerator[bytes, None]:
+    async with aclosing(answer.files) as files:
         async for file in files:
             async for piece in file.pieces:
                 yield piece
 
 
-async def _parts(answer: InstancesAnswer, mark: str) -> AsyncIterator[bytes]:
+async def _parts(answer: InstancesAnswer, mark: str) -> AsyncGenerator[bytes, None]:
     media_type = answer.representation.media_type
-    async with aclosing(answer.files) as files:  # type: ignore[type-var]
+    async with aclosing(answer.files) as files:
         async for file in files:
             yield multipart.part_head(mark, f"{media_type}; transfer-syntax={file.syntax}")
             async for piece in file.pieces:
