@@ -8,7 +8,7 @@ DATA   ?= ./data
 SAMPLES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve healthimaging import test check fmt constraints clean
+.PHONY: help run serve healthimaging import test check fmt docs constraints clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -46,6 +46,9 @@ check: $(VENV)/.dev ## check format, lint, types and the floors of the architect
 fmt: $(VENV)/.dev ## format the code and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.dev ## write the generated pages of docs/
+	$(BIN)/python docs/make.py
 
 constraints: ## pin the newest versions that pyproject.toml allows into constraints.txt
 	$(PYTHON) -m venv build/pins

@@ -26,6 +26,7 @@ class HealthImaging:
     def __init__(self, data: Path, **mounts: Path) -> None:
         self.data = data
         self._mounts = mounts
+        self._clients = []
         self.process = None
         self.start()
 
@@ -41,16 +42,28 @@ class HealthImaging:
         self.imaging = self.client("medical-imaging")
         self.s3 = self.client("s3")
 
-    def client(self, service: str, **changes):
-        config = Config(inject_host_prefix=False, retries={"total_max_attempts": 1})
-        return boto3.client(service, config=config, **(self.connection | changes))
+    def client(self, service: str, *, loose: bool = False, **changes):
+        """A boto3 client that is closed with the server; a loose one checks no parameters."""
+        config = Config(
+            inject_host_prefix=False,
+            retries={"total_max_attempts": 1},
+            parameter_validation=not loose,
+        )
+        self._clients.append(boto3.client(service, config=config, **(self.connection | changes)))
+        return self._clients[-1]
+
+    def _close_clients(self) -> None:
+        while self._clients:
+            self._clients.pop().close()
 
     def stop(self) -> int:
+        self._close_clients()
         self.process.send_signal(signal.SIGTERM)
         self.process.stdout.close()
         return self.process.wait(30)
 
     def kill(self) -> None:
+        self._close_clients()
         self.process.kill()
         self.process.stdout.close()
         self.process.wait(30)

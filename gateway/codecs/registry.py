@@ -35,7 +35,6 @@ _JPEG: Final = frozenset(
 _JPEG_2000: Final = frozenset(
     {ts.JPEG_2000_LOSSLESS, ts.JPEG_2000, ts.HTJ2K_LOSSLESS, ts.HTJ2K_LOSSLESS_RPCL, ts.HTJ2K}
 )
-_NATIVE: Final = frozenset(uid for uid, syntax in ts.BY_UID.items() if not syntax.encapsulated)
 _MAX_FRAME_BYTES: Final = 1 << 31
 
 
@@ -94,7 +93,7 @@ def uncompressed(syntax: str, frame: bytes, image: ImagePixel, source: str) -> I
         photometric = "RGB"
     elif syntax in _JPEG:
         photometric = _jpeg_photometric(frame, photometric)
-    elif photometric in SUBSAMPLED and source not in _NATIVE:
+    elif photometric in SUBSAMPLED and ts.is_encapsulated(source):
         photometric = "YBR_FULL"
     return replace(image, photometric=photometric)
 

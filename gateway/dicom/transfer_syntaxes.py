@@ -84,3 +84,9 @@ _TABLE: Final = (
 
 BY_UID: Final = {syntax.uid: syntax for syntax in _TABLE}
 """The sixteen transfer syntaxes that HealthImaging imports, by UID."""
+
+
+def is_encapsulated(uid: str) -> bool:
+    """Whether pixel data in the transfer syntax are encapsulated; of an unknown one they are."""
+    known = BY_UID.get(uid)
+    return known is None or known.encapsulated

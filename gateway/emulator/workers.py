@@ -12,6 +12,7 @@ import signal
 import threading
 import time
 import warnings
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from queue import Empty, LifoQueue
@@ -131,9 +132,7 @@ def _serve(pipe: Connection, memory_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     warnings.simplefilter("ignore")  # pydicom's warnings quote values
     logs.configure(logging.getLevelName(logging.INFO))
-    while True:
-        try:
+    with suppress(EOFError, ConnectionError):  # the server has closed its side, or is gone
+        while True:
             task: Task = pipe.recv()
-        except EOFError:
-            return
-        pipe.send(ingest(task))
+            pipe.send(ingest(task))

@@ -94,7 +94,7 @@ class Instances:
             return
         first = await anext(frames)
         pixel = image.from_dataset(dataset, len(instance.frames))
-        if syntax == instance.stored_syntax and ts.BY_UID[syntax].encapsulated:
+        if syntax == instance.stored_syntax and ts.is_encapsulated(syntax):
             out = registry.encapsulated(syntax, first, pixel)
             pieces = _encapsulated(first, frames, len(instance.frames))
         else:

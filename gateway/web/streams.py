@@ -1,20 +1,30 @@
 """Bodies that go out as they are made; the first piece is made before the status is sent."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
+from typing import Protocol
 
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
+
+
+class Source(Protocol):
+    """Pieces of a body, and the way to have done with them."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """The pieces."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release what the pieces are made from."""
+        ...
 
 
 class Stream(StreamingResponse):
     """A streamed answer that closes its source, also when the client leaves."""
 
     def __init__(
-        self,
-        source: AsyncGenerator[bytes, None],
-        content_type: str,
-        headers: Mapping[str, str] | None,
+        self, source: Source, content_type: str, headers: Mapping[str, str] | None
     ) -> None:
         super().__init__(source, headers=dict(headers or {}), media_type=content_type)
         self._source = source
@@ -22,20 +32,31 @@ class Stream(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer; a failure of the source aborts it, so that nobody takes it for whole."""
         async with aclosing(self._source):
+            if scope["method"] == "HEAD":
+                await Response(headers=dict(self.headers))(scope, receive, send)
+                return
             await super().__call__(scope, receive, send)
 
 
-async def begun(source: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+class _Begun:
+    """A source of which the first piece has been taken out already."""
+
+    def __init__(self, first: bytes, rest: AsyncGenerator[bytes, None]) -> None:
+        self._first = first
+        self._rest = rest
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._first
+        async for piece in self._rest:
+            yield piece
+
+    async def aclose(self) -> None:
+        await self._rest.aclose()
+
+
+async def begun(source: AsyncGenerator[bytes, None]) -> Source:
     """``source`` with its first piece made: what fails until then fails with a proper status."""
-    first = await anext(source, b"")
-
-    async def whole() -> AsyncGenerator[bytes, None]:
-        async with aclosing(source):
-            yield first
-            async for piece in source:
-                yield piece
-
-    return whole()
+    return _Begun(await anext(source, b""), source)
 
 
 def plain(content: bytes, content_type: str) -> Response:

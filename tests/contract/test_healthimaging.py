@@ -7,10 +7,8 @@ import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
 
-import boto3
 import botocore.auth
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests import files
@@ -191,8 +189,7 @@ def test_search_refuses_what_the_service_does_not_offer(healthimaging):
     equal = {"filters": [{"values": ids, "operator": "EQUAL"}]}
     refused(search(searchCriteria=equal), "ValidationException", 400, "EQUAL")
     refused(search(nextToken="bm9wZQ=="), "ValidationException", 400, "nextToken")
-    config = Config(inject_host_prefix=False, parameter_validation=False)
-    loose = boto3.client("medical-imaging", config=config, **healthimaging.connection)
+    loose = healthimaging.client("medical-imaging", loose=True)
     refused(
         lambda: loose.search_image_sets(datastoreId=healthimaging.datastore_id, maxResults=51),
         "ValidationException",
@@ -290,8 +287,7 @@ def test_buckets_beside_the_service(healthimaging, tmp_path):
 
 def test_roles_and_uris_are_checked(healthimaging):
     client = healthimaging.imaging
-    config = Config(inject_host_prefix=False, parameter_validation=False)
-    loose = boto3.client("medical-imaging", config=config, **healthimaging.connection)
+    loose = healthimaging.client("medical-imaging", loose=True)
     good = {
         "datastoreId": healthimaging.datastore_id,
         "dataAccessRoleArn": ROLE,

@@ -1,0 +1,89 @@
+"""Write the generated pages of this folder: ``make docs``."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from gateway.dicom.transfer_syntaxes import BY_UID
+from gateway.settings import GatewaySettings, HealthImagingSettings
+from gateway.web.routes import DICOMWEB, OPERATIONS, ROOTS
+
+HERE = Path(__file__).parent
+NOTE = "<!-- Written by `make docs`; edit docs/make.py or the tables it reads. -->\n\n"
+
+
+def _default(name: str, field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    if name in ("workers", "decode_threads"):
+        return "number of processors"
+    return f"`{field.default}`" if field.default not in (None, "") else "none"
+
+
+def _table(kind: type[Any]) -> str:
+    prefix = kind.model_config["env_prefix"]
+    rows = [
+        f"| `{prefix}{name.upper()}` | {_default(name, field)} | {field.description} |"
+        for name, field in kind.model_fields.items()
+    ]
+    return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows])
+
+
+def configuration() -> str:
+    """The settings of both programs."""
+    return f"""{NOTE}# Configuration
+
+Both programs are configured by environment variables, checked at start: a mistake is one sentence
+and exit status 1; a variable with the prefix that is no setting is named and ignored.
+`python -m gateway check` tries the gateway's settings out.
+
+## The gateway
+
+{_table(GatewaySettings)}
+
+Credentials come from AWS's default chain (environment, profile, container or instance role).
+
+## The embedded HealthImaging
+
+{_table(HealthImagingSettings)}
+"""
+
+
+def routes() -> str:
+    """The resources of the gateway."""
+    rows = [f"| {line.method} | `{line.path}` | {line.clause} |" for line in DICOMWEB]
+    others = ", ".join(f"`{line.path}`" for line in OPERATIONS)
+    retained = [one for one in BY_UID.values() if one.retained]
+    syntaxes = "\n".join(
+        f"| {one.uid} | {one.name} | {'kept' if one.retained else 'HTJ2K'} | `{one.media_type}` |"
+        for one in BY_UID.values()
+    )
+    return f"""{NOTE}# Resources
+
+Service roots: {" and ".join(f"`{root}`" for root in ROOTS)}. Every transaction is there under both;
+the first serves the data store that `GATEWAY_DATASTORE_ID` names. Beside them: {others}.
+
+| method | path below the root | PS3.18 |
+|---|---|---|
+{chr(10).join(rows)}
+
+Every transaction takes the query parameters `accept` (wins over the header) and `imageSetId` (only
+that image set is read).
+
+## Transfer syntaxes
+
+{len(BY_UID)} are imported by HealthImaging; {len(retained)} keep their frames' bytes. Frames go out as
+stored, or decoded as Explicit VR Little Endian.
+
+| UID | name | stored as | media type of a frame |
+|---|---|---|---|
+{syntaxes}
+"""
+
+
+PAGES = {"configuration.md": configuration, "resources.md": routes}
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (HERE / name).write_text(page())

@@ -1,0 +1,124 @@
+"""When HealthImaging is away, refuses, or gives damaged data: honest answers, and recovery."""
+
+import shutil
+
+import httpx
+import pytest
+
+from tests import files
+from tests.running import Gateway
+
+STUDY = "1.2.826.0.1.3680043.10.1.1"
+SERIES = f"{STUDY}.1"
+
+
+@pytest.fixture
+def pair(fresh, tmp_path):
+    """A server with a series of four slices, and a gateway that gives up quickly."""
+    paths = [files.write(tmp_path / f"{n}.dcm", files.ct(n)) for n in range(1, 5)]
+    fresh.import_files(paths, "four")
+    gateway = Gateway(fresh, max_attempts=2, connect_timeout=1)
+    yield fresh, gateway
+    gateway.stop()
+
+
+def test_healthimaging_away_is_503_and_comes_back(pair):
+    server, gateway = pair
+    series = f"{gateway.root}/studies/{STUDY}/series/{SERIES}"
+    assert httpx.get(f"{gateway.url}/readyz").status_code == 200
+    server.kill()
+    for address in (f"{gateway.root}/studies", f"{series}/metadata", series):
+        answer = httpx.get(address, timeout=30)
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) > 0
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert "Traceback" not in answer.text
+        assert "Error" not in answer.json()["detail"]
+    assert httpx.get(f"{gateway.url}/healthz").status_code == 200
+    server.start()
+    assert server.known["endpoint_url"] == gateway.settings.endpoint_url
+    assert len(httpx.get(f"{gateway.root}/studies", timeout=30).json()) == 1
+    assert len(httpx.get(f"{series}/metadata", timeout=30).json()) == 4
+
+
+def test_wrong_credentials_are_502_and_not_ready(fresh):
+    known = {**fresh.known}
+    fresh.known["aws_secret_access_key"] = "wrong"
+    gateway = Gateway(fresh, max_attempts=2)
+    fresh.known.update(known)
+    try:
+        answer = httpx.get(f"{gateway.root}/studies")
+        assert answer.status_code == 502
+        assert "credentials" in answer.json()["detail"]
+        ready = httpx.get(f"{gateway.url}/readyz")
+        assert ready.status_code == 503
+        assert "credentials" in ready.json()["reason"]
+    finally:
+        gateway.stop()
+
+
+def test_a_file_that_breaks_off_is_not_taken_for_whole(pair):
+    server, gateway = pair
+    packs = sorted(p for p in (server.data / "healthimaging/frames").rglob("*") if p.is_file())
+    shutil.move(packs[-1], server.data / "elsewhere")
+    with pytest.raises(httpx.RemoteProtocolError):
+        httpx.get(f"{gateway.root}/studies/{STUDY}", timeout=60)
+    metadata = httpx.get(f"{gateway.root}/studies/{STUDY}/metadata")
+    assert len(metadata.json()) == 4
+
+
+def test_damaged_pixels_are_an_error_and_not_a_picture(pair):
+    server, gateway = pair
+    for pack in (server.data / "healthimaging/frames").rglob("*"):
+        if pack.is_file():
+            content = bytearray(pack.read_bytes())
+            content[2:60] = bytes(58)
+            pack.write_bytes(content)
+    series = f"{gateway.root}/studies/{STUDY}/series/{SERIES}"
+    sop = httpx.get(f"{series}/metadata").json()[0]["00080018"]["Value"][0]
+    answer = httpx.get(f"{series}/instances/{sop}/frames/1")
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "JPEG 2000" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/studies/1.2.3", 404),
+        ("/studies/1.2.3/metadata", 404),
+        (f"/studies/{STUDY}/series/1.2", 404),
+        (f"/studies/{STUDY}/series/{SERIES}/instances/1.2", 404),
+        (f"/studies/{STUDY}/series/{SERIES}/instances/1.2/frames/1", 404),
+        ("/studies/..%2f..%2fetc", 404),
+        ("/studies/abc", 400),
+        (f"/studies/{STUDY}/series/x/metadata", 400),
+        ("/nonsense", 404),
+        ("/studies/1.2.3/thumbnail", 404),
+    ],
+)
+def test_what_is_not_there(pair, path, status):
+    _, gateway = pair
+    answer = httpx.get(gateway.root + path)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_frame_numbers_are_checked(pair):
+    _, gateway = pair
+    series = f"{gateway.root}/studies/{STUDY}/series/{SERIES}"
+    sop = httpx.get(f"{series}/metadata").json()[0]["00080018"]["Value"][0]
+    for numbers, status in {"2": 404, "0": 400, "-1": 400, "x": 400, "1,1": 400, "": 404}.items():
+        answer = httpx.get(f"{series}/instances/{sop}/frames/{numbers}")
+        assert answer.status_code == status, numbers
+    assert httpx.post(f"{gateway.root}/studies").status_code == 405
+    assert httpx.head(f"{gateway.root}/studies").status_code == 200
+
+
+def test_head_says_what_get_would_without_reading_it(pair):
+    _, gateway = pair
+    answer = httpx.head(f"{gateway.root}/studies/{STUDY}")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("multipart/related")
+    assert answer.content == b""
+    assert httpx.head(f"{gateway.root}/studies/1.2.3").status_code == 404

@@ -1,0 +1,393 @@
+"""Query strings of QIDO-RS: read completely, or refused with the name of what is wrong."""
+
+from urllib.parse import parse_qsl, urlencode
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from gateway.dicom import tags
+from gateway.dicomweb import query
+from gateway.dicomweb.query import Level, Query
+from gateway.errors import InvalidRequest
+
+STUDY, SERIES = 0x0020000D, 0x0020000E
+
+
+def parse(text, level=Level.STUDY, uids=()):
+    return query.parse(level, parse_qsl(text, keep_blank_values=True), dict(uids))
+
+
+def refused(text, level=Level.STUDY):
+    with pytest.raises(InvalidRequest) as caught:
+        parse(text, level)
+    assert caught.value.parameter
+    assert caught.value.parameter in str(caught.value)
+    return caught.value.parameter
+
+
+def keyed(text):
+    """The keys of a query of one attribute."""
+    [(path, keys)] = parse(text).matches.items()
+    return [f"{tag:08X}" for tag in path], list(keys)
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
+NAMES = {
+    "PatientName": 0x00100010,
+    "PatientID": 0x00100020,
+    "AccessionNumber": 0x00080050,
+    "StudyDescription": 0x00081030,
+    "ReferringPhysicianName": 0x00080090,
+    "SeriesDescription": 0x0008103E,
+    "InstitutionName": 0x00080080,
+}
+
+
+@st.composite
+def queries(draw):
+    """A query string in one of its spellings, and what it means."""
+    chosen = draw(st.lists(st.sampled_from(sorted(NAMES)), unique=True, max_size=4))
+    matches = {}
+    pairs = []
+    for name in chosen:
+        value = draw(TEXTS)
+        tag = NAMES[name]
+        spelled = draw(st.sampled_from([name, f"{tag:08X}", f"{tag:08x}"]))
+        pairs.append((spelled, value))
+        parts = [part.strip() for part in value.split("\\")]
+        matches[tag,] = tuple(part for part in parts if part) or ("",)
+    include = draw(st.lists(st.sampled_from(sorted(NAMES)), max_size=4))
+    if draw(st.booleans()):
+        pairs += [("includefield", name) for name in include]
+    elif include:
+        pairs.append(("includefield", ",".join(f"{NAMES[name]:08X}" for name in include)))
+    limit = draw(st.none() | st.integers(0, 10**8))
+    offset = draw(st.integers(0, 10**8))
+    fuzzy = draw(st.booleans())
+    everything = draw(st.booleans())
+    pairs += [] if limit is None else [("limit", str(limit))]
+    pairs += [("offset", str(offset))] if offset or draw(st.booleans()) else []
+    pairs += [("fuzzymatching", "true")] if fuzzy else []
+    pairs += [("includefield", "all")] if everything else []
+    level = draw(st.sampled_from(Level))
+    meant = Query(
+        level,
+        matches,
+        frozenset(NAMES[name] for name in include),
+        everything,
+        fuzzy,
+        limit,
+        offset,
+    )
+    return urlencode(draw(st.permutations(pairs))), meant
+
+
+@settings(deadline=None)
+@given(queries())
+def test_a_query_string_means_what_was_meant(written):
+    text, meant = written
+    assert parse(text, meant.level) == meant
+
+
+@settings(deadline=None)  # the dictionary of repeating groups is read once
+@given(st.lists(st.tuples(TEXTS, TEXTS), max_size=5))
+def test_a_query_is_read_or_refused_by_a_name_that_it_holds(pairs):
+    names = {name for name, _ in pairs}
+    try:
+        refused_by = None
+        query.parse(Level.STUDY, pairs, {})
+    except InvalidRequest as error:
+        refused_by = error.parameter
+    assert refused_by is None or refused_by in names
+    assert refused_by or all(tags.parse_tag(name) is not None for name in names)
+
+
+def test_nothing_asked_for_is_everything():
+    assert parse("") == Query(Level.STUDY)
+
+
+@pytest.mark.parametrize("name", ["PatientID", "00100020"])
+def test_a_keyword_and_its_tag_are_the_same(name):
+    assert keyed(f"{name}=X1") == (["00100020"], ["X1"])
+
+
+def test_hexadecimal_digits_of_either_case():
+    assert keyed("0020000d=1.2") == keyed("0020000D=1.2") == (["0020000D"], ["1.2"])
+
+
+def test_an_unknown_tag_of_eight_digits_is_an_attribute():
+    assert keyed("00091001=x") == (["00091001"], ["x"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["patientid", "Patient ID", "Nonsense", "0010002", "001000200", "0010,0020", "(0010,0020)",
+     "0x00100020", "LIMIT", "IncludeField", "Limit", "00100020.x", "q"],
+)  # fmt: skip
+def test_an_unknown_parameter_is_refused_by_name(name):
+    assert refused(urlencode({"PatientID": "1", name: "x"})) == name
+
+
+@pytest.mark.parametrize("separator", [",", "\\", ", ", " \\ "])
+@pytest.mark.parametrize(
+    "name", ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"]
+)
+def test_uid_lists_with_commas_and_with_backslashes(name, separator):
+    _, keys = keyed(urlencode({name: separator.join(["1.2", "1.3", "1.4"])}))
+    assert keys == ["1.2", "1.3", "1.4"]
+
+
+def test_modalities_are_lists_too():
+    assert keyed("ModalitiesInStudy=CT%2CMR")[1] == ["CT", "MR"]
+    assert keyed("Modality=CT%5CXA")[1] == ["CT", "XA"]
+
+
+def test_a_comma_belongs_to_a_name():
+    assert keyed("PatientName=A,B")[1] == ["A,B"]
+    assert keyed("StudyDescription=a,b")[1] == ["a,b"]
+
+
+def test_a_backslash_belongs_to_long_text():
+    assert keyed(urlencode({"AdditionalPatientHistory": "a\\b"}))[1] == ["a\\b"]
+
+
+def test_empty_members_of_a_list_are_none():
+    assert keyed("StudyInstanceUID=1.2,,1.3,")[1] == ["1.2", "1.3"]
+    assert keyed("StudyInstanceUID=,")[1] == [""]
+
+
+def test_an_empty_value_is_the_universal_key():
+    assert keyed("PatientName=") == (["00100010"], [""])
+    assert keyed("StudyDate=") == (["00080020"], [""])
+    assert keyed("PatientName=*") == (["00100010"], ["*"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "includefield=00081030,00080060",
+        "includefield=00081030%2C00080060",
+        "includefield=StudyDescription&includefield=Modality",
+        "includefield=StudyDescription,00080060&includefield=00081030",
+        "includefield=,StudyDescription,,Modality,",
+        "includefield=%20StudyDescription%20,%20Modality",
+    ],
+)
+def test_the_forms_of_includefield(text):
+    found = parse(text)
+    assert found.include == {0x00081030, 0x00080060}
+    assert not found.include_all
+
+
+def test_all_fields_alone_and_beside_others():
+    assert parse("includefield=all") == Query(Level.STUDY, include_all=True)
+    beside = parse("includefield=StudyDescription,all")
+    assert (beside.include, beside.include_all) == ({0x00081030}, True)
+    assert parse("includefield=") == Query(Level.STUDY)
+
+
+def test_a_field_within_a_sequence_includes_the_sequence():
+    assert parse("includefield=RequestAttributesSequence.ScheduledProcedureStepID").include == {
+        0x00400275
+    }
+
+
+@pytest.mark.parametrize("value", ["Nonsense", "StudyDescription,Nonsense", "ALL", "0008103", "*"])
+def test_an_unknown_field_is_refused_as_includefield(value):
+    with pytest.raises(InvalidRequest) as caught:
+        parse(urlencode({"includefield": value}))
+    assert caught.value.parameter == "includefield"
+    assert value.split(",")[-1] in str(caught.value)
+
+
+def test_limit_and_offset():
+    assert parse("limit=101&offset=20") == Query(Level.STUDY, limit=101, offset=20)
+    assert parse("limit=0").limit == 0
+    assert parse("limit=007").limit == 7
+    assert parse("limit=5&limit=5").limit == 5
+
+
+@pytest.mark.parametrize("name", ["limit", "offset"])
+@pytest.mark.parametrize(
+    "value", ["", "-1", "+1", "1.0", "1e2", "ten", " 1", "0x1", "\u0663", "9" * 10]
+)
+def test_what_is_no_count_is_refused(name, value):
+    assert refused(urlencode({name: value})) == name
+
+
+@pytest.mark.parametrize("text", ["limit=1&limit=2", "offset=0&offset=1"])
+def test_two_different_counts_are_refused(text):
+    assert refused(text) == text.partition("=")[0]
+
+
+@pytest.mark.parametrize(("value", "fuzzy"), [("true", True), ("false", False)])
+def test_fuzzymatching(value, fuzzy):
+    assert parse(f"fuzzymatching={value}").fuzzy is fuzzy
+
+
+@pytest.mark.parametrize("value", ["", "yes", "1", "maybe", "TRUE"])
+def test_fuzzymatching_is_true_or_false(value):
+    assert refused(f"fuzzymatching={value}") == "fuzzymatching"
+
+
+def test_parameters_of_other_rules_are_left_to_them():
+    found = parse("accept=application%2Fdicom%2Bjson&charset=utf-8&PatientID=1")
+    assert found == Query(Level.STUDY, {(0x00100020,): ("1",)})
+
+
+def test_one_image_set():
+    assert parse(f"imageSetId={'a' * 32}").image_set_id == "a" * 32
+    assert refused(f"imageSetId={'a' * 32}&imageSetId={'b' * 32}") == "imageSetId"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("StudyDate", "20240131"),
+        ("StudyDate", "20240101-20240131"),
+        ("StudyDate", "20240101-"),
+        ("StudyDate", "-20240131"),
+        ("StudyDate", "20240101\\20240131-"),
+        ("StudyTime", "10"),
+        ("StudyTime", "1011"),
+        ("StudyTime", "101112"),
+        ("StudyTime", "10:11:12"),
+        ("StudyTime", "101112.123456"),
+        ("StudyTime", "10-1130"),
+        ("StudyTime", "-101112.5"),
+        ("AcquisitionDateTime", "2024"),
+        ("AcquisitionDateTime", "20240131101112.123456+0100"),
+        ("AcquisitionDateTime", "20240131101112-20240131101113"),
+        ("AcquisitionDateTime", "20240131101112-0500"),
+        ("AcquisitionDateTime", "20240131101112-0500-20240131101112-0500"),
+    ],
+)
+def test_dates_and_times(name, value):
+    tag = tags.parse_tag(name)
+    assert parse(urlencode({name: value})).matches == {(tag,): tuple(value.split("\\"))}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("StudyDate", "2024"),
+        ("StudyDate", "2024-01-31"),
+        ("StudyDate", "20240131x"),
+        ("StudyDate", "-"),
+        ("StudyDate", "20240101-20240131-"),
+        ("StudyDate", "20240101--20240131"),
+        ("StudyDate", "today"),
+        ("StudyDate", "202401*"),
+        ("StudyDate", "20240101\\x"),
+        ("StudyDate", "20240101,20240102"),
+        ("StudyTime", "1"),
+        ("StudyTime", "101"),
+        ("StudyTime", "101112.1234567"),
+        ("StudyTime", "noon"),
+        ("StudyTime", "-"),
+        ("AcquisitionDateTime", "202"),
+        ("AcquisitionDateTime", "20240131101112+2500"),
+        ("PatientBirthDate", "1970"),
+        ("00080020", "yesterday"),
+    ],
+)
+def test_what_is_no_date_or_time_is_refused(name, value):
+    assert refused(urlencode({name: value})) == name
+
+
+def test_dates_within_sequences_are_checked_too():
+    name = "PerformedProtocolCodeSequence.ContextGroupVersion"
+    assert tags.by_tag(tags.parse_tag("ContextGroupVersion")).vr == "DT"
+    assert refused(f"{name}=soon") == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "RequestAttributesSequence.ScheduledProcedureStepID",
+        "00400275.00400009",
+        "RequestAttributesSequence.00400009",
+        "00400275.ScheduledProcedureStepID",
+    ],
+)
+def test_paths_into_sequences(name):
+    assert keyed(f"{name}=X") == (["00400275", "00400009"], ["X"])
+
+
+def test_paths_of_any_depth_take_the_type_of_their_end():
+    path, keys = keyed("00081115.00081199.00081155=1.2,1.3")
+    assert path == ["00081115", "00081199", "00081155"]
+    assert keys == ["1.2", "1.3"]
+
+
+@pytest.mark.parametrize("name", ["RequestAttributesSequence.Nonsense", "Nonsense.PatientID"])
+def test_a_path_with_an_unknown_step_is_refused(name):
+    assert refused(f"{name}=x") == name
+
+
+def test_the_uids_of_the_path_are_keys():
+    found = parse("Modality=CT", Level.INSTANCE, {STUDY: "1.2", SERIES: "1.2.3"})
+    assert found.matches == {
+        (STUDY,): ("1.2",),
+        (SERIES,): ("1.2.3",),
+        (0x00080060,): ("CT",),
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("1.2", "1.2"), ("1.3,1.2", "1.2"), ("1.3", "0"), ("1.3,1.4", "0")],
+)
+def test_a_uid_of_the_query_and_one_of_the_path_must_both_hold(given, expected):
+    found = parse(f"StudyInstanceUID={given}", Level.SERIES, {STUDY: "1.2"})
+    assert found.matches == {(STUDY,): (expected,)}
+
+
+def test_a_key_given_twice():
+    same = parse("PatientID=1&00100020=1")
+    assert same.matches == {(0x00100020,): ("1",)}
+    assert refused("PatientID=1&PatientID=2") == "PatientID"
+    assert refused("PatientID=1&00100020=2") == "00100020"
+
+
+def test_a_value_without_end_is_refused():
+    assert refused(f"PatientName={'x' * 16_385}") == "PatientName"
+    assert len(keyed(f"PatientName={'x' * 16_384}")[1][0]) == 16_384
+
+
+OHIF = (
+    "limit=101&offset=0&fuzzymatching=true&includefield=00081030%2C00080060%2C00080090%2C00100030"
+)
+INCLUDED = frozenset({0x00081030, 0x00080060, 0x00080090, 0x00100030})
+
+
+@pytest.mark.parametrize(
+    ("key", "matches"),
+    [
+        ("", {}),
+        ("PatientName=*CTSe*&", {(0x00100010,): ("*CTSe*",)}),
+        ("00100020=*ID*&", {(0x00100020,): ("*ID*",)}),
+        ("AccessionNumber=*ACC-HEXT-1*&", {(0x00080050,): ("*ACC-HEXT-1*",)}),
+        ("StudyDescription=*head%20neck*&", {(0x00081030,): ("*head neck*",)}),
+        ("ModalitiesInStudy=CT%2CXA&", {(0x00080061,): ("CT", "XA")}),
+        ("StudyDate=20240102-20261121&", {(0x00080020,): ("20240102-20261121",)}),
+        ("StudyInstanceUID=1.2%5C1.3&", {(STUDY,): ("1.2", "1.3")}),
+    ],
+)
+def test_the_study_list_of_a_viewer(key, matches):
+    assert parse(key + OHIF) == Query(Level.STUDY, matches, INCLUDED, fuzzy=True, limit=101)
+
+
+def test_the_query_of_a_slide_viewer():
+    text = (
+        "00080016=1.2.840.10008.5.1.4.1.1.77.1.6&00080060=SM&0020000E=1.2.3"
+        "&includefield=AvailableTransferSyntaxUID"
+    )
+    found = parse(text, Level.INSTANCE, {STUDY: "1.2"})
+    assert found.matches == {
+        (STUDY,): ("1.2",),
+        (0x00080016,): ("1.2.840.10008.5.1.4.1.1.77.1.6",),
+        (0x00080060,): ("SM",),
+        (SERIES,): ("1.2.3",),
+    }
+    assert found.include == {0x00083002}

@@ -1,0 +1,240 @@
+"""HealthImaging in memory: an adapter of the port over image sets that a test builds.
+
+Searches obey the service's own limits: one attribute EQUAL, or a range of study dates, fifty image
+sets a page, the last changed first. Every call is noted in ``calls``.
+"""
+
+import asyncio
+import copy
+import gzip
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from gateway.errors import NotFound, UpstreamInvalid
+from gateway.remote.api import Summary
+from gateway.settings import GatewaySettings
+
+DATASTORE = "d" * 32
+EXPLICIT_LE = "1.2.840.10008.1.2.1"
+HTJ2K_RPCL = "1.2.840.10008.1.2.4.202"
+CT_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
+PIXELS = {
+    "Rows": 2,
+    "Columns": 2,
+    "SamplesPerPixel": 1,
+    "PhotometricInterpretation": "MONOCHROME2",
+    "BitsAllocated": 16,
+    "BitsStored": 16,
+    "HighBit": 15,
+    "PixelRepresentation": 0,
+}
+"""The attributes of an image whose frames are eight bytes."""
+
+_EQUAL = {
+    "DICOMPatientId",
+    "DICOMAccessionNumber",
+    "DICOMStudyId",
+    "DICOMStudyInstanceUID",
+    "DICOMSeriesInstanceUID",
+}
+_TAGS = {
+    "DICOMPatientId": ("Patient", "PatientID"),
+    "DICOMPatientName": ("Patient", "PatientName"),
+    "DICOMPatientBirthDate": ("Patient", "PatientBirthDate"),
+    "DICOMPatientSex": ("Patient", "PatientSex"),
+    "DICOMStudyInstanceUID": ("Study", "StudyInstanceUID"),
+    "DICOMStudyId": ("Study", "StudyID"),
+    "DICOMStudyDescription": ("Study", "StudyDescription"),
+    "DICOMAccessionNumber": ("Study", "AccessionNumber"),
+    "DICOMStudyDate": ("Study", "StudyDate"),
+    "DICOMStudyTime": ("Study", "StudyTime"),
+    "DICOMSeriesInstanceUID": ("Series", "SeriesInstanceUID"),
+    "DICOMSeriesModality": ("Series", "Modality"),
+    "DICOMSeriesNumber": ("Series", "SeriesNumber"),
+}
+
+
+def settings(**changes: Any) -> GatewaySettings:
+    """Settings of a gateway that lists every study anew."""
+    return GatewaySettings(**{"datastore_id": DATASTORE, "search_ttl": 0.0, **changes})
+
+
+def instance(sop: str, number: int = 1, **attributes: Any) -> dict[str, Any]:
+    """An instance as a document has it.
+
+    ``frames`` are byte strings, ``stored`` is their transfer syntax, ``vrs`` those of private keys.
+    """
+    frames = attributes.pop("frames", ())
+    stored = attributes.pop("stored", EXPLICIT_LE)
+    vrs = attributes.pop("vrs", {})
+    found = {
+        "SOPInstanceUID": sop,
+        "SOPClassUID": CT_STORAGE,
+        "InstanceNumber": str(number),
+        "TransferSyntaxUID": EXPLICIT_LE,
+        **attributes,
+    }
+    return {
+        "DICOM": found,
+        "DICOMVRs": vrs,
+        "StoredTransferSyntaxUID": stored,
+        "ImageFrames": list(frames),
+    }
+
+
+def image_set(
+    study: str, series: str, *instances: Mapping[str, Any], **attributes: Any
+) -> dict[str, Any]:
+    """A document of one series; ``patient``, ``at_study`` and ``at_series`` add attributes."""
+    return {
+        "SchemaVersion": "1.1",
+        "DatastoreID": DATASTORE,
+        "Patient": {
+            "DICOM": {
+                "PatientID": "PHANTOM",
+                "PatientName": "Phantom^One",
+                **attributes.get("patient", {}),
+            }
+        },
+        "Study": {
+            "DICOM": {
+                "StudyInstanceUID": study,
+                "StudyDate": "20240102",
+                "StudyTime": "101112",
+                "AccessionNumber": "ACC1",
+                "StudyID": "S1",
+                **attributes.get("at_study", {}),
+            },
+            "Series": {
+                series: {
+                    "DICOM": {
+                        "SeriesInstanceUID": series,
+                        "Modality": "CT",
+                        "SeriesNumber": "1",
+                        **attributes.get("at_series", {}),
+                    },
+                    "Instances": {one["DICOM"]["SOPInstanceUID"]: one for one in instances},
+                }
+            },
+        },
+    }
+
+
+class MemoryHealthImaging:
+    """One data store; ``failures`` raises what it holds for an operation or an identifier."""
+
+    def __init__(self, page: int = 50) -> None:
+        self.calls: list[tuple[str, Any]] = []
+        self.failures: dict[str, Exception] = {}
+        self.closed = False
+        self._page = page
+        self._sets: dict[str, tuple[Summary, bytes]] = {}
+        self._frames: dict[tuple[str, str], bytes] = {}
+
+    def add(self, document: Mapping[str, Any], **changes: Any) -> str:
+        """Store ``document`` as an image set; its identifier.
+
+        ``tags`` change what a search says of it; None leaves an attribute out.
+        """
+        document = copy.deepcopy(dict(document))
+        number = len(self._sets)
+        name = f"{number:032x}"
+        for one in _instances(document):
+            keys = [f"{len(self._frames) + at:032x}" for at in range(len(one["ImageFrames"]))]
+            for key, frame in zip(keys, one["ImageFrames"], strict=True):
+                self._frames[name, key] = frame
+            one["ImageFrames"] = [{"ID": key} for key in keys]
+        tags = _tags(document) | changes.get("tags", {})
+        summary = Summary(
+            name,
+            changes.get("version", 1),
+            changes.get("updated", float(number)),
+            changes.get("primary"),
+            {key: value for key, value in tags.items() if value is not None},
+        )
+        self._sets[name] = (summary, gzip.compress(json.dumps(document).encode(), 1))
+        return name
+
+    def count(self, operation: str) -> int:
+        """How often an operation was called; each page of a search is a call."""
+        return sum(name == operation for name, _ in self.calls)
+
+    async def _call(self, operation: str, argument: Any, *names: str) -> None:
+        self.calls.append((operation, argument))
+        await asyncio.sleep(0)
+        for name in (operation, *names):
+            if name in self.failures:
+                raise self.failures[name]
+
+    async def search(
+        self, datastore_id: str, criteria: Mapping[str, Any]
+    ) -> AsyncIterator[list[Summary]]:
+        found = [one for one, _ in self._sets.values() if _meets(one.tags, criteria)]
+        found.sort(key=lambda one: (-one.updated, one.image_set_id))
+        for start in range(0, max(len(found), 1), self._page):
+            await self._call("search", criteria, datastore_id)
+            if datastore_id != DATASTORE:
+                raise NotFound("no such data store")
+            yield found[start : start + self._page]
+
+    async def metadata(self, datastore_id: str, image_set_id: str, version: int | None) -> bytes:
+        await self._call("metadata", (image_set_id, version), image_set_id)
+        if datastore_id != DATASTORE or image_set_id not in self._sets:
+            raise NotFound("no such image set")
+        summary, document = self._sets[image_set_id]
+        if version not in (None, summary.version):
+            raise NotFound("no such version")
+        return document
+
+    async def frame(self, datastore_id: str, image_set_id: str, frame_id: str) -> bytes:
+        await self._call("frame", (image_set_id, frame_id), frame_id)
+        if datastore_id != DATASTORE:
+            raise NotFound("no such data store")
+        return self._frames[image_set_id, frame_id]
+
+    async def check(self, datastore_id: str) -> None:
+        await self._call("check", datastore_id)
+        if datastore_id != DATASTORE:
+            raise NotFound("no such data store")
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+def _instances(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    every = document["Study"]["Series"].values()
+    return [one for series in every for one in series["Instances"].values()]
+
+
+def _tags(document: Mapping[str, Any]) -> dict[str, Any]:
+    [series] = document["Study"]["Series"].values()
+    levels = {
+        "Patient": document["Patient"]["DICOM"],
+        "Study": document["Study"]["DICOM"],
+        "Series": series["DICOM"],
+    }
+    found = {name: levels[level].get(key) for name, (level, key) in _TAGS.items()}
+    if found["DICOMSeriesNumber"] is not None:
+        found["DICOMSeriesNumber"] = int(found["DICOMSeriesNumber"])
+    return found
+
+
+def _meets(tags: Mapping[str, Any], criteria: Mapping[str, Any]) -> bool:
+    if not criteria:
+        return True
+    [one] = criteria["filters"]
+    values = [pair for value in one["values"] for pair in value.items()]
+    if one["operator"] == "EQUAL":
+        [(name, wanted)] = values
+        if name not in _EQUAL or not wanted:
+            raise UpstreamInvalid(f"{name} cannot be searched for")
+        return bool(tags.get(name) == wanted)
+    (name, low), (other, high) = values
+    if one["operator"] != "BETWEEN" or {name, other} != {"DICOMStudyDateAndTime"}:
+        raise UpstreamInvalid("no such search")
+    first, last = (f"{end['DICOMStudyDate']}{end['DICOMStudyTime']}" for end in (low, high))
+    if first > last:
+        raise UpstreamInvalid("the lower bound is above the upper bound")
+    date = tags.get("DICOMStudyDate")
+    return bool(date) and first <= f"{date}{tags.get('DICOMStudyTime') or '000000'}" <= last

@@ -1,0 +1,44 @@
+"""Generated pages do not drift from the tables, and what documents name is there."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def generated():
+    spec = importlib.util.spec_from_file_location("docs_make", ROOT / "docs" / "make.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.PAGES
+
+
+@pytest.mark.parametrize("name", ["configuration.md", "resources.md"])
+def test_generated_pages_are_current(name):
+    assert (ROOT / "docs" / name).read_text() == generated()[name](), "run: make docs"
+
+
+def test_every_make_target_that_a_document_names_exists():
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for target in re.findall(r"`make ([a-z-]+)", page.read_text()):
+            assert target in targets, (page.name, target)
+
+
+def test_every_file_that_a_document_links_exists():
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / link).exists(), (page.name, link)
+
+
+def test_every_module_is_named_in_the_architecture():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    for folder in sorted(path for path in (ROOT / "gateway").iterdir() if path.is_dir()):
+        modules = [path.stem for path in folder.glob("*.py") if path.stem != "__init__"]
+        if modules:
+            missing = [name for name in modules if not re.search(rf"\b{name}\b", text)]
+            assert not missing, (folder.name, missing)

@@ -1,0 +1,128 @@
+"""Logs: one JSON object a line, and never the text of an exception."""
+
+import json
+import logging
+from datetime import datetime
+
+import pytest
+
+from gateway.telemetry import logs
+
+
+@pytest.fixture
+def lines(capsys):
+    """What has been logged; the logging of the tests themselves is put back afterwards."""
+    root = logging.getLogger()
+    names = ["", "gateway", "pydicom", "botocore", "boto3", "urllib3"]
+    levels = {name: logging.getLogger(name).level for name in names}
+    yield lambda: [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    root.handlers[:] = [
+        one for one in root.handlers if not isinstance(one.formatter, logs.JsonFormatter)
+    ]
+    for name, before in levels.items():
+        logging.getLogger(name).setLevel(before)
+
+
+def fails(text):
+    raise ValueError(text)
+
+
+def test_a_record_is_one_line_of_json(lines):
+    logs.configure("info")
+    logging.getLogger("gateway.web").info("request", extra={"status": 200, "bytes": 12})
+    [line] = lines()
+    assert {key: line[key] for key in line if key != "time"} == {
+        "level": "info",
+        "logger": "gateway.web",
+        "event": "request",
+        "status": 200,
+        "bytes": 12,
+    }
+    assert datetime.strptime(line["time"], "%Y-%m-%dT%H:%M:%S%z").tzinfo
+
+
+def test_line_breaks_and_quotes_stay_within_the_line(lines):
+    logs.configure("info")
+    logging.getLogger("gateway").info('two\nlines "quoted"', extra={"field": "a\nb"})
+    [line] = lines()
+    assert (line["event"], line["field"]) == ('two\nlines "quoted"', "a\nb")
+
+
+def test_arguments_are_filled_in_and_odd_values_written_as_text(lines):
+    logs.configure("info")
+    logging.getLogger("gateway").info("%d of %s", 1, "two", extra={"kind": ValueError})
+    [line] = lines()
+    assert (line["event"], line["kind"]) == ("1 of two", "<class 'ValueError'>")
+
+
+def test_an_exception_is_a_type_and_a_place_and_never_its_text(lines):
+    logs.configure("info")
+    try:
+        try:
+            fails("secret cause")
+        except ValueError as error:
+            raise KeyError("secret text") from error
+    except KeyError:
+        logging.getLogger("gateway").exception("request_failed", extra={"request": "1"})
+    [line] = lines()
+    assert (line["exception"], line["level"], line["request"]) == ("KeyError", "error", "1")
+    assert line["at"].partition(":")[0] == __file__
+    assert line["at"].endswith(" test_an_exception_is_a_type_and_a_place_and_never_its_text")
+    assert "secret" not in json.dumps(line)
+
+
+def test_the_place_is_where_it_was_raised(lines):
+    logs.configure("info")
+    try:
+        fails("secret")
+    except ValueError:
+        logging.getLogger("gateway").exception("failed")
+    [line] = lines()
+    number = fails.__code__.co_firstlineno + 1
+    assert line["at"] == f"{__file__}:{number} fails"
+
+
+def test_no_exception_at_hand_is_no_exception(lines):
+    logs.configure("info")
+    logging.getLogger("gateway").error("failed", exc_info=True)  # noqa: LOG014
+    [line] = lines()
+    assert "exception" not in line
+    assert "at" not in line
+
+
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    [
+        ("debug", ["debug", "info", "warning", "error"]),
+        ("info", ["info", "warning", "error"]),
+        ("warning", ["warning", "error"]),
+        ("error", ["error"]),
+    ],
+)
+def test_the_level_is_that_of_the_gateway(lines, level, expected):
+    logs.configure(level)
+    for name in ("debug", "info", "warning", "error"):
+        getattr(logging.getLogger("gateway.services"), name)(name)
+    assert [line["event"] for line in lines()] == expected
+
+
+def test_libraries_are_heard_from_warning_up(lines):
+    logs.configure("debug")
+    logging.getLogger("uvicorn.error").info("started")
+    logging.getLogger("asyncio").debug("slow")
+    logging.getLogger("uvicorn.error").warning("broken")
+    assert [line["event"] for line in lines()] == ["broken"]
+
+
+@pytest.mark.parametrize("name", ["pydicom", "pydicom.filereader", "botocore.auth", "boto3"])
+def test_libraries_that_quote_values_are_not_heard(lines, name):
+    logs.configure("debug")
+    logging.getLogger(name).error("Invalid value 'Phantom^One' for VR DA")
+    assert lines() == []
+
+
+def test_configuring_twice_logs_once(lines):
+    logs.configure("info")
+    logs.configure("info")
+    logging.getLogger("gateway").info("once")
+    assert len(lines()) == 1
