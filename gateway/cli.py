@@ -32,6 +32,7 @@ from gateway.settings import (
 from gateway.telemetry import logs
 
 _FAILED: Final = 1
+_INTERRUPTED: Final = 130
 
 
 def _complain(text: str) -> None:
@@ -41,9 +42,10 @@ def _complain(text: str) -> None:
 def _serve(_: argparse.Namespace) -> int:
     settings = _gateway_settings()
     listening = serving.listen(settings.host, settings.port, "GATEWAY_PORT")
-    app = create_app(settings)
+    running = serving.server(create_app(settings))
+    serving.end_on_signals(running)
     demo.say(f"DICOMweb root: http://{settings.host}:{listening.getsockname()[1]}/dicomweb")
-    serving.run(serving.server(app), listening)
+    serving.run(running, listening)
     return 0
 
 
@@ -69,11 +71,13 @@ def _healthimaging(arguments: argparse.Namespace) -> int:
     logs.configure(settings.log_level)
     mounts = dict(_mount(text) for text in arguments.mount)
     server = Server(settings, mounts)
+    running = serving.server(server.app)
+    serving.end_on_signals(running)
     demo.say(f"HealthImaging endpoint: {server.identity.endpoint_url}")
     if arguments.with_parent:
         threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        serving.run(serving.server(server.app), server.socket)
+        serving.run(running, server.socket)
     finally:
         server.close()
     return 0
@@ -176,4 +180,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ClientError, BotoCoreError) as error:
         _complain(explain(error))
         return _FAILED
+    except KeyboardInterrupt:  # before the servers took over the signals
+        return _INTERRUPTED
     return status

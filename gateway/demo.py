@@ -128,10 +128,8 @@ class Startup:
             say(f"  and {len(failures) - _SHOWN_FAILURES} more, see failure.ndjson of the job")
 
     def _tell(self, message: str) -> None:
-        state = f"importing: {message}"
-        if state != self.state:
-            self.state = state
-            say(state[0].upper() + state[1:])
+        self.state = f"importing: {message}"
+        say(f"Importing: {message}")
 
 
 def run(data: Path, port: int, samples: Path | None) -> int:
@@ -172,6 +170,7 @@ def _serve(data: Path, listening: socket, embedded: EmbeddedServer) -> int:
     startup = Startup(imports, f"{root.rstrip('/')}/dicomweb", data)
     app = create_app(settings, HealthImagingClient(settings, **keys), startup.progress)
     running = serving.server(app)
+    serving.end_on_signals(running)
     threading.Thread(target=startup.run, daemon=True).start()
     threading.Thread(target=_watch, args=(embedded, running), daemon=True).start()
     serving.run(running, listening)

@@ -2,7 +2,6 @@
 
 import signal
 import socket
-from contextlib import suppress
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -43,10 +42,19 @@ def server(app: ASGIApp) -> uvicorn.Server:
     )
 
 
-def run(running: uvicorn.Server, listening: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM, then finish what is under way and return."""
-    # uvicorn raises the signal again when it is done; by then there is nothing left to end.
+def end_on_signals(running: uvicorn.Server) -> None:
+    """Let SIGINT and SIGTERM end ``running``, from now on: also before it serves, and after.
+
+    While it serves, uvicorn has handlers of its own, and raises the signal again when it is done.
+    """
+
+    def end(*_: object) -> None:
+        running.should_exit = True
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
-    with suppress(KeyboardInterrupt):
-        running.run(sockets=[listening])
+        signal.signal(number, end)
+
+
+def run(running: uvicorn.Server, listening: socket.socket) -> None:
+    """Serve until the server is told to end; what is under way is finished."""
+    running.run(sockets=[listening])

@@ -125,7 +125,8 @@ class Server:
         return Response(answer.body, answer.status, answer.headers)
 
     def close(self) -> None:
-        """Release the port and the data folder."""
+        """Stop import jobs, release the port and the data folder; once more does no harm."""
+        self.service.runner.close()
         self.socket.close()
         self._lock.close()
 

@@ -118,6 +118,8 @@ class WorkerPool:
 
     def close(self) -> None:
         """End all workers; tasks that run raise Stopped."""
+        if self._stop.is_set():
+            return
         self._stop.set()
         for _ in range(self.size):
             worker, _ = self._slots.get()

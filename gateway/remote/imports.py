@@ -64,17 +64,21 @@ class Imports:
         return str(answer["jobId"])
 
     def follow(self, job_id: str, tell: Callable[[str], None]) -> dict[str, Any]:
-        """Wait for the end of a job, telling its progress; the summary of its manifest.
+        """Wait for the end of a job, telling its progress as it changes; its summary.
 
         Raises:
             UpstreamError: the job failed.
         """
+        told = ""
         while True:
             job = self._imaging.get_dicom_import_job(datastoreId=self._datastore_id, jobId=job_id)
             properties = job["jobProperties"]
             if _has_ended(properties):
                 break
-            tell(properties.get("message", "waiting"))
+            message = properties.get("message", "waiting")
+            if message != told:
+                tell(message)
+                told = message
             time.sleep(_POLL_SECONDS)
         if properties["jobStatus"] == "FAILED":
             raise UpstreamError(f"The import job failed: {properties.get('message', '')}")
