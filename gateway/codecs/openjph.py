@@ -16,20 +16,23 @@ _LEVELS = 5
 def encode(samples: Samples, image: ImagePixel) -> bytes:
     """One frame as lossless HTJ2K with RPCL progression (1.2.840.10008.1.2.4.202).
 
-    One tile-part per resolution, TLM markers, a lowest resolution of 64 pixels or fewer; red, green
-    and blue are decorrelated by the reversible component transform. Where Bits Stored fills more
-    than a byte and every sample fits it, the codestream declares Bits Stored (PS3.5 8.2.4).
+    One tile-part per resolution, TLM markers, a lowest resolution of 64 pixels or fewer. Where Bits
+    Stored fills more than a byte and every sample fits it, the codestream declares Bits Stored
+    (PS3.5 8.2.4).
+
+    Three components go through the reversible component transform, whatever their colour space: the
+    OpenJPH of browsers gives samples by pixel only where there is one.
     """
     bits = image.bits_stored
     narrow = 8 < bits < image.bits_allocated and fits(samples, bits, signed=image.signed)
     shifted = samples
     if narrow and not image.signed:
         shifted = (samples.astype(np.int32) - (1 << (bits - 1))).astype(np.int16)
-    frame = _encode(shifted, colour=image.photometric in {"RGB", "YBR_RCT", "YBR_ICT"})
+    frame = _encode(shifted, transform=image.samples == 3)
     return with_depth(frame, bits, signed=image.signed) if narrow else frame
 
 
-def _encode(samples: Samples, *, colour: bool) -> bytes:
+def _encode(samples: Samples, *, transform: bool) -> bytes:
     levels = max(_LEVELS, (max(samples.shape[:2]) - 1).bit_length() - _LOWEST.bit_length() + 1)
     try:
         frame = imagecodecs.htj2k_encode(
@@ -38,7 +41,7 @@ def _encode(samples: Samples, *, colour: bool) -> bytes:
             tlm=True,
             tilepart=True,
             resolutions=levels,
-            rgb=colour and samples.ndim == 3 and samples.shape[2] == 3,
+            rgb=transform,
         )
     except (RuntimeError, ValueError, TypeError) as error:
         raise CodecError(f"OpenJPH cannot encode the frame: {error}") from error

@@ -105,20 +105,32 @@ def _jpeg_photometric(frame: bytes, photometric: str) -> str:
     return "YBR_FULL" if transformed else "RGB"
 
 
+def is_described(syntax: str, image: ImagePixel) -> bool:
+    """Whether ``image`` describes what a decoder gives for stored frames, as viewers assume.
+
+    JPEG 2000 decoders give three samples by pixel at full size, whatever Planar Configuration and a
+    subsampled photometric interpretation say.
+    """
+    by_pixel = not image.planar and not image.subsampled
+    return by_pixel or image.samples != 3 or syntax not in _JPEG_2000
+
+
 def encapsulated(syntax: str, frame: bytes, image: ImagePixel) -> ImagePixel:
     """What ``image`` is while its frames stay as stored: true to the codestream, by pixel."""
     if image.samples != 3:
         return image
     photometric = image.photometric
     if syntax in _JPEG_2000:
-        photometric = _jpeg_2000_photometric(syntax, frame, photometric)
+        photometric = _jpeg_2000_photometric(frame, photometric)
     return replace(image, photometric=photometric, planar=0)
 
 
-def _jpeg_2000_photometric(syntax: str, frame: bytes, photometric: str) -> str:
-    if jpeg_2000(frame).transformed:
-        lossy = syntax in (ts.JPEG_2000, ts.HTJ2K) and photometric != "YBR_RCT"
-        return "YBR_ICT" if lossy else "YBR_RCT"
-    if photometric in MULTI_COMPONENT_TRANSFORM:
+def _jpeg_2000_photometric(frame: bytes, photometric: str) -> str:
+    if photometric in SUBSAMPLED:
+        return "YBR_FULL"
+    if photometric not in {"RGB", *MULTI_COMPONENT_TRANSFORM}:
+        return photometric  # what a decoder gives once it has undone a transform
+    header = jpeg_2000(frame)
+    if not header.transformed:
         return "RGB"
-    return "YBR_FULL" if photometric in SUBSAMPLED else photometric
+    return "YBR_RCT" if header.reversible else "YBR_ICT"

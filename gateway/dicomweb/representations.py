@@ -63,12 +63,19 @@ def json(ranges: Iterable[MediaRange]) -> str:
 
 
 def frames(
-    ranges: Sequence[MediaRange], stored: str, *, decodable: bool, count: int
+    ranges: Sequence[MediaRange],
+    stored: str,
+    *,
+    decodable: bool,
+    count: int,
+    described: bool = True,
 ) -> Representation:
     """How ``count`` frames stored in ``stored`` go out (PS3.18 tables 8.7.3-4 and 8.7.3-5).
 
     As stored where the client names that transfer syntax, its media type or ``*``; decoded to
-    Explicit VR Little Endian where it asks for that or for no transfer syntax in particular.
+    Explicit VR Little Endian where it asks for that or for no transfer syntax in particular. If the
+    metadata do not describe the samples that a decoder of the stored frames gives, ``*`` too is
+    answered decoded: a viewer would show them wrong.
 
     Raises:
         NotAcceptable: no range can be served.
@@ -81,7 +88,11 @@ def frames(
         if not multipart and count != 1:
             continue
         kind = (wanted.value("type") or OCTET_STREAM) if wanted.type in _MULTIPART else wanted.type
-        chosen = _frame_offer(kind.lower(), wanted.values("transfer-syntax"), offers)
+        syntaxes = [
+            native.syntax if uid == "*" and decodable and not described else uid
+            for uid in wanted.values("transfer-syntax")
+        ]
+        chosen = _frame_offer(kind.lower(), syntaxes, offers)
         if chosen:
             return Representation(chosen.syntax, chosen.media_type, multipart)
     available = [

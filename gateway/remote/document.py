@@ -16,12 +16,23 @@ import orjson
 
 from gateway.dicom import tags, transfer_syntaxes as ts, vrs
 from gateway.dicom.elements import DataSet, Element
+from gateway.dicom.image import ImagePixel, from_dataset
 from gateway.dicom.tags import is_pixel_data
 from gateway.errors import UpstreamInvalid
 
 _PIXEL_REPRESENTATION: Final = "PixelRepresentation"
 _PIXEL_DATA: Final = "PixelData"
 _MODALITY: Final = 0x00080060
+_IMAGE_PIXEL: Final = (
+    "Rows",
+    "Columns",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "PlanarConfiguration",
+    "BitsAllocated",
+    "BitsStored",
+    "PixelRepresentation",
+)
 _MAX_SS: Final = 0x7FFF
 _FLOATS: Final = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 _MAX_DOCUMENT: Final = 1 << 30
@@ -61,6 +72,11 @@ class Instance:
         element = self.upper.unsigned.get(_MODALITY)
         own = self.attributes.get("Modality")
         return str(own or (element[2][0] if element and element[2] else "")).strip()
+
+    def pixel(self) -> ImagePixel:
+        """The layout of the samples, without the cost of the whole data set."""
+        own = {key: self.attributes[key] for key in _IMAGE_PIXEL if key in self.attributes}
+        return from_dataset(list(_elements(own, {}, signed=False)), len(self.frames))
 
     def dataset(self) -> DataSet:
         """All attributes, also those of patient, study and series; no pixel data, no group 2."""

@@ -60,24 +60,31 @@ class Frames:
         beyond = max(numbers, default=1)
         if beyond > len(instance.frames):
             raise NotFound(f"Frame {beyond} does not exist; there are {len(instance.frames)}")
+        pixel = instance.pixel()
         chosen = representations.frames(
             ranges,
             instance.stored_syntax,
             decodable=registry.decodes(instance.stored_syntax),
             count=len(numbers),
+            described=registry.is_described(instance.stored_syntax, pixel),
         )
-        frames = self._frames(address.datastore_id, instance, numbers, chosen.syntax)
-        return FramesAnswer(chosen, frames)
+        kept = chosen.syntax == instance.stored_syntax
+        decode = None if kept else pixel
+        return FramesAnswer(chosen, self._frames(address.datastore_id, instance, numbers, decode))
 
     async def _frames(
-        self, datastore_id: str, instance: Instance, numbers: Sequence[int], syntax: str
+        self,
+        datastore_id: str,
+        instance: Instance,
+        numbers: Sequence[int],
+        decode: image.ImagePixel | None,
     ) -> AsyncGenerator[bytes, None]:
-        kept = syntax == instance.stored_syntax
-        pixel = image.from_dataset(instance.dataset(), len(instance.frames))
 
         async def fetch(number: int) -> bytes:
             frame = await self._library.frame(datastore_id, instance, number)
-            return frame if kept else await self._compute.run(native_frame, instance, pixel, frame)
+            if decode is None:
+                return frame
+            return await self._compute.run(native_frame, instance, decode, frame)
 
         async with aclosing(ordered(numbers, fetch, self._ahead)) as frames:
             async for frame in frames:

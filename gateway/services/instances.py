@@ -93,7 +93,7 @@ class Instances:
             yield _header(dataset, syntax) + part10.encode(dataset)
             return
         first = await anext(frames)
-        pixel = image.from_dataset(dataset, len(instance.frames))
+        pixel = instance.pixel()
         if syntax == instance.stored_syntax and ts.is_encapsulated(syntax):
             out = registry.encapsulated(syntax, first, pixel)
             pieces = _encapsulated(first, frames, len(instance.frames))

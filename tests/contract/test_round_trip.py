@@ -248,12 +248,31 @@ def containers(original):
     return decoded(original)
 
 
+def is_described(dataset):
+    by_pixel = dataset.get("PlanarConfiguration", 0) == 0
+    return by_pixel and dataset.PhotometricInterpretation != "YBR_FULL_422"
+
+
+NOT_DESCRIBED = [path for path in HTJ2K_IMAGES if not is_described(files.read(path))]
+
+
+@each(NOT_DESCRIBED)
+def test_frames_that_the_metadata_do_not_describe_go_out_native(library, gateway, http, path):
+    accept = "multipart/related; type=application/octet-stream; transfer-syntax=*"
+    address = url(library, gateway, path, "/frames/1")
+    [part] = multipart.parse(http.get(address, headers={"Accept": accept}).raise_for_status())
+    assert part.type == "application/octet-stream"
+    original = files.read(path)
+    assert original.PixelData.startswith(part.content)
+
+
 @each(HTJ2K_IMAGES)
 def test_frames_as_stored_decode_with_another_decoder(library, gateway, http, path):
     original = files.read(path)
     count = int(original.get("NumberOfFrames", 1) or 1)
     numbers = ",".join(str(number) for number in range(1, count + 1))
-    accept = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
+    syntax = HTJ2K if path in NOT_DESCRIBED else "*"
+    accept = f'multipart/related; type="application/octet-stream"; transfer-syntax={syntax}'
     address = url(library, gateway, path, f"/frames/{numbers}")
     response = http.get(address, headers={"Accept": accept}).raise_for_status()
     parts = multipart.parse(response)

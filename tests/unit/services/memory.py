@@ -130,12 +130,13 @@ class MemoryHealthImaging:
         self.closed = False
         self._page = page
         self._sets: dict[str, tuple[Summary, bytes]] = {}
+        self._index: dict[str, dict[str, Any]] = {}
         self._frames: dict[tuple[str, str], bytes] = {}
 
     def add(self, document: Mapping[str, Any], **changes: Any) -> str:
         """Store ``document`` as an image set; its identifier.
 
-        ``tags`` change what a search says of it; None leaves an attribute out.
+        ``tags`` change what a search tells of it, not what it is found by; None leaves a tag out.
         """
         document = copy.deepcopy(dict(document))
         number = len(self._sets)
@@ -145,7 +146,8 @@ class MemoryHealthImaging:
             for key, frame in zip(keys, one["ImageFrames"], strict=True):
                 self._frames[name, key] = frame
             one["ImageFrames"] = [{"ID": key} for key in keys]
-        tags = _tags(document) | changes.get("tags", {})
+        index = _tags(document)
+        tags = index | changes.get("tags", {})
         summary = Summary(
             name,
             changes.get("version", 1),
@@ -153,8 +155,14 @@ class MemoryHealthImaging:
             changes.get("primary"),
             {key: value for key, value in tags.items() if value is not None},
         )
+        self._index[name] = index
         self._sets[name] = (summary, gzip.compress(json.dumps(document).encode(), 1))
         return name
+
+    def damage(self, name: str) -> None:
+        """Cut off the end of a stored document."""
+        summary, document = self._sets[name]
+        self._sets[name] = (summary, document[: len(document) // 2])
 
     def count(self, operation: str) -> int:
         """How often an operation was called; each page of a search is a call."""
@@ -170,7 +178,8 @@ class MemoryHealthImaging:
     async def search(
         self, datastore_id: str, criteria: Mapping[str, Any]
     ) -> AsyncIterator[list[Summary]]:
-        found = [one for one, _ in self._sets.values() if _meets(one.tags, criteria)]
+        names = [name for name, tags in self._index.items() if _meets(tags, criteria)]
+        found = [self._sets[name][0] for name in names]
         found.sort(key=lambda one: (-one.updated, one.image_set_id))
         for start in range(0, max(len(found), 1), self._page):
             await self._call("search", criteria, datastore_id)

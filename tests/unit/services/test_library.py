@@ -264,17 +264,10 @@ def test_documents_come_in_the_order_asked_for_and_a_few_ahead():
 
 def test_a_document_that_cannot_be_read_is_healthimagings_fault():
     remote = MemoryHealthImaging()
-    name = remote.add(
-        {**image_set(STUDY, "1.2.3.1", instance("1.2.3.1.1")), "Patient": {"DICOM": 1}}
-    )
-
-    async def scenario(library):
-        with pytest.raises(UpstreamInvalid, match=name):
-            await library.image_set(DATASTORE, name, 1)
-
-    with pytest.raises(TypeError):
-        remote.add({**image_set(STUDY, "1.2.3.1"), "Patient": None})
-    with_library(remote, scenario)
+    name = remote.add(image_set(STUDY, "1.2.3.1", instance("1.2.3.1.1")))
+    remote.damage(name)
+    with pytest.raises(UpstreamInvalid, match=name):
+        batches(remote)
 
 
 @pytest.fixture

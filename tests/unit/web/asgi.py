@@ -59,7 +59,11 @@ def answer(messages: Iterable[dict[str, Any]]) -> httpx.Response:
     assert [one["type"] for one in rest] == ["http.response.body"] * len(rest)
     assert [one.get("more_body", False) for one in rest] == [True] * (len(rest) - 1) + [False]
     body = b"".join(one.get("body", b"") for one in rest)
-    return httpx.Response(start["status"], headers=start["headers"], content=body)
+    # Given as a stream, so that no header is added to those of the application.
+    stream = httpx.ByteStream(body)
+    response = httpx.Response(start["status"], headers=start["headers"], stream=stream)
+    response.read()
+    return response
 
 
 async def fetch(app: Any, target: str, method: str = "GET", **changes: Any) -> httpx.Response:
