@@ -126,13 +126,14 @@ def expected(found, wanted):
 
 
 class Store:
-    """A data store of a new database, and another one beside it."""
+    """A new data store among others of a database, with these image sets."""
 
-    def __init__(self, folder):
-        self.database = Database(folder / "test.sqlite")
+    def __init__(self, database, found=()):
+        self.database = database
         with self.database.write() as db:
-            self.id, other = (resources.create_datastore(db, {}, "us-east-1") for _ in range(2))
-            self._insert(db, Row({"PatientID": "P1", "StudyDate": "20240101"}, 1.7e9, 1.7e9), other)
+            self.id = resources.create_datastore(db, {}, "us-east-1")
+            for row in found:
+                self._insert(db, row, self.id)
 
     def _insert(self, db, row, datastore):
         row.id = uuid4().hex
@@ -141,9 +142,10 @@ class Store:
         db.execute("UPDATE image_set SET updated_at = ? WHERE id = ?", (row.updatedAt, row.id))
 
     def add(self, found):
-        with self.database.write() as db:
-            for row in found:
-                self._insert(db, row, self.id)
+        if found:
+            with self.database.write() as db:
+                for row in found:
+                    self._insert(db, row, self.id)
 
     def search(self, **parameters):
         with self.database.read() as db:
@@ -163,16 +165,23 @@ class Store:
             meanwhile()
 
 
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    """One database for all tests: making one takes longer than they do."""
+    found = Database(tmp_path_factory.mktemp("search") / "test.sqlite")
+    Store(found, [Row({"PatientID": "P1", "StudyDate": "20240101"}, 1.7e9, 1.7e9)])
+    return found
+
+
 @pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path)
+def store(database):
+    return Store(database)
 
 
 @settings(deadline=None, max_examples=150)
 @given(found=st.lists(rows, max_size=12), wanted=criteria, size=st.integers(1, 5))
-def test_the_pages_are_what_brute_force_finds(tmp_path_factory, found, wanted, size):
-    store = Store(tmp_path_factory.mktemp("search"))
-    store.add(found)
+def test_the_pages_are_what_brute_force_finds(database, found, wanted, size):
+    store = Store(database, found)
     assert store.pages(50, wanted) == expected(found, wanted)
     assert store.pages(size, wanted) == expected(found, wanted)
 
@@ -184,9 +193,8 @@ def test_the_pages_are_what_brute_force_finds(tmp_path_factory, found, wanted, s
     wanted=st.fixed_dictionaries({"sort": sorts}),
     size=st.integers(1, 3),
 )
-def test_rows_that_arrive_between_pages_shift_nothing(tmp_path_factory, found, later, wanted, size):
-    store = Store(tmp_path_factory.mktemp("search"))
-    store.add(found)
+def test_rows_that_arrive_between_pages_shift_nothing(database, found, later, wanted, size):
+    store = Store(database, found)
     arriving, arrived = iter(later), []
 
     def meanwhile():

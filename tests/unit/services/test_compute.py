@@ -71,6 +71,8 @@ def test_close_ends_the_threads_and_drops_what_waits():
         begun.set()
         return gate.wait(10)
 
+    before = set(threading.enumerate())
+
     async def scenario():
         compute = Compute(1)
         first = asyncio.create_task(compute.run(work))
@@ -88,4 +90,5 @@ def test_close_ends_the_threads_and_drops_what_waits():
             await compute.run(int)
 
     asyncio.run(asyncio.wait_for(scenario(), 10))
-    assert not [one for one in threading.enumerate() if one.name.startswith("compute")]
+    left = set(threading.enumerate()) - before
+    assert not [one for one in left if one.name.startswith("compute")]

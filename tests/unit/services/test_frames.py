@@ -132,6 +132,29 @@ def test_a_form_that_cannot_be_had_is_refused_before_anything_is_fetched():
     assert remote.count("frame") == 0
 
 
+def test_colour_by_plane_is_decoded_where_a_viewer_would_arrange_it_wrong():
+    colour = {
+        **IMAGE,
+        "SamplesPerPixel": 3,
+        "PhotometricInterpretation": "RGB",
+        "PlanarConfiguration": 1,
+        "BitsAllocated": 8,
+        "BitsStored": 8,
+        "HighBit": 7,
+    }
+    samples = np.random.default_rng(3).integers(0, 255, (ROWS, COLUMNS, 3), np.uint8)
+    pixel = ImagePixel(ROWS, COLUMNS, 3, 8, 8, photometric="RGB", planar=1)
+    frame = openjph.encode(samples, pixel)
+    remote = MemoryHealthImaging()
+    one = instance(SOP, frames=[frame], stored=HTJ2K_RPCL, **colour)
+    remote.add(image_set(STUDY, SERIES, one))
+    representation, [found] = retrieve(remote, (1,), AS_STORED)
+    assert representation.syntax == EXPLICIT_LE
+    assert found == np.moveaxis(samples, 2, 0).tobytes()
+    representation, [found] = retrieve(remote, (1,), "multipart/related; type=image/jphc")
+    assert (representation.syntax, found) == (HTJ2K_RPCL, frame)
+
+
 @pytest.mark.parametrize(
     "broken", [b"", b"\xff\x4f\xff\x51", b"no codestream at all", encoded(1)[:100]]
 )

@@ -234,18 +234,6 @@ def test_a_document_is_fetched_once_by_version():
     with_library(remote, scenario)
 
 
-def test_the_latest_version_is_asked_for_anew():
-    remote = MemoryHealthImaging()
-    name = remote.add(image_set(STUDY, "1.2.3.1", instance("1.2.3.1.1")))
-
-    async def scenario(library):
-        for _ in range(3):
-            await library.image_set(DATASTORE, name)
-        assert remote.calls == [("metadata", (name, None))] * 3
-
-    with_library(remote, scenario)
-
-
 def test_documents_come_in_the_order_asked_for_and_a_few_ahead():
     remote = MemoryHealthImaging()
     for number in range(20):

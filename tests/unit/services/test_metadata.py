@@ -83,14 +83,15 @@ def test_neither_file_meta_information_nor_links_to_no_pixels():
 
 @pytest.mark.parametrize(("bits", "vr"), [(1, "OB"), (8, "OB"), (16, "OW"), (32, "OW")])
 def test_pixel_data_are_a_link_to_the_instance(bits, vr):
-    remote = stored(instance("1.2.3.1.1", frames=[bytes(8)], **PIXELS | {"BitsAllocated": bits}))
-    [found] = metadata(remote)
+    attributes = {**PIXELS, "BitsAllocated": bits, "DigitalSignaturesSequence": []}
+    [found] = metadata(stored(instance("1.2.3.1.1", frames=[bytes(8)], **attributes)))
     assert found["7FE00010"] == {
         "vr": vr,
         "BulkDataURI": f"{ROOT}/studies/{STUDY}/series/{SERIES}/instances/1.2.3.1.1"
         "/bulkdata/7FE00010",
     }
     assert list(found) == sorted(found)
+    assert list(found)[-2:] == ["7FE00010", "FFFAFFFA"]
 
 
 @pytest.mark.parametrize(("size", "inline"), [(1, True), (30, True), (31, False), (3000, False)])

@@ -116,6 +116,7 @@ def test_of_equal_instances_the_first_counts_once():
         ({"InstanceAvailability": "ONLINE"}, True),
         ({"InstanceAvailability": "NEARLINE"}, False),
         ({"RetrieveURL": "*"}, True),
+        ({"RetrieveURL": "/studies/1"}, False),
     ],
 )
 def test_a_study_matches_where_one_instance_meets_all_keys(named, expected):
@@ -284,6 +285,8 @@ def test_computed_attributes_are_never_taken_from_what_is_stored():
     assert found["NumberOfStudyRelatedInstances"] == [1]
     assert found["RetrieveURL"] == [f"{ROOT}/studies/1"]
     assert found["InstanceAvailability"] == ["ONLINE"]
+    below = values(encoded(Query(Level.INSTANCE, include_all=True), content))
+    assert "NumberOfStudyRelatedInstances" not in below
     asked = Query(Level.STUDY, keys(NumberOfStudyRelatedInstances="99"))
     assert not results.matches(asked, unit(Level.STUDY, content))
 

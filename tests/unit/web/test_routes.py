@@ -317,3 +317,20 @@ def test_errors_can_be_read_by_other_origins_too(app, remote):
         assert response.status_code == status
         assert response.headers["access-control-allow-origin"] == "*"
         assert "not ours" not in response.text
+
+
+def test_the_end_of_the_application_releases_what_it_holds(app, remote):
+    received = iter(["lifespan.startup", "lifespan.shutdown"])
+    sent = []
+
+    async def receive():
+        kind = next(received)
+        assert not remote.closed
+        return {"type": kind}
+
+    async def send(message):
+        sent.append(message["type"])
+
+    asyncio.run(app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send))
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert remote.closed

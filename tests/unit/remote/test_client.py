@@ -1,0 +1,398 @@
+"""The adapter over boto3 against a server that answers what it is told."""
+
+import asyncio
+import json
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from botocore.awsrequest import AWSResponse
+
+from gateway.errors import NotFound, UpstreamDenied, UpstreamInvalid, UpstreamUnavailable
+from gateway.remote.api import Summary
+from gateway.remote.client import HealthImagingClient
+from gateway.settings import GatewaySettings
+
+STORE, SET, FRAME = "d" * 32, "e" * 32, "f" * 32
+KEYS = {"aws_access_key_id": "AKIATEST", "aws_secret_access_key": "secret"}
+
+
+@dataclass
+class Answer:
+    """What the server says; ``sent`` bytes of the body go out, ``delay`` seconds before them."""
+
+    body: bytes | dict = b""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    sent: int | None = None
+    delay: float = 0
+
+
+def fault(code, status):
+    return Answer({"message": "PHANTOM^NAME"}, status, {"x-amzn-ErrorType": code})
+
+
+class Server:
+    """Answers requests in their order and keeps them; the last answer is given again."""
+
+    def __init__(self):
+        self.answers, self.requests = [], []
+        self.running, self.most = 0, 0
+        self.lock = threading.Lock()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                parts = urlsplit(self.path)
+                with outer.lock:
+                    outer.requests.append((parts.path, parse_qs(parts.query), body))
+                    answer = outer.answers[min(len(outer.requests), len(outer.answers)) - 1]
+                    outer.running += 1
+                    outer.most = max(outer.most, outer.running)
+                self.answer(answer)
+
+            do_GET = do_POST
+
+            def answer(self, answer):
+                content = answer.body
+                if isinstance(content, dict):
+                    content = json.dumps(content).encode()
+                time.sleep(answer.delay)
+                with outer.lock:
+                    outer.running -= 1
+                with suppress(OSError):
+                    self.send_response(answer.status)
+                    for name, value in answer.headers.items():
+                        self.send_header(name, value)
+                    self.send_header("Content-Length", str(len(content)))
+                    self.end_headers()
+                    self.wfile.write(content[: answer.sent])
+                self.close_connection = answer.sent is not None
+
+            def log_message(self, *_):
+                pass
+
+        self.clients = {}
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def expect(self, *answers):
+        self.answers, self.requests, self.most = list(answers), [], 0
+
+    def client(self, **changes):
+        """A client for this server, the same for the same settings: making one takes a while."""
+        key = tuple(changes.items())
+        if key not in self.clients:
+            self.clients[key] = HealthImagingClient(settings(self.url, **changes), **KEYS)
+        return self.clients[key]
+
+    def close(self):
+        for client in self.clients.values():
+            asyncio.run(client.close())
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture(scope="module")
+def server():
+    found = Server()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def another():
+    """A server of the test's own."""
+    found = Server()
+    yield found
+    found.close()
+
+
+def settings(url, **changes):
+    values = {"max_attempts": 1, "read_timeout": 5, "region": "us-east-1", **changes}
+    return GatewaySettings(datastore_id=STORE, endpoint_url=url, **values)
+
+
+def metadata(client):
+    return client.metadata(STORE, SET, None)
+
+
+def ask(server, use=metadata, *answers, **changes):
+    """The result of ``use`` with a client for the server, which gives these answers."""
+    server.expect(*answers)
+
+    async def main():
+        return await use(server.client(**changes))
+
+    return asyncio.run(main())
+
+
+def page(*numbers, token=None):
+    found = [{"imageSetId": f"{number:032d}", "version": number} for number in numbers]
+    more = {"nextToken": token} if token else {}
+    return Answer({"imageSetsMetadataSummaries": found, **more})
+
+
+async def pages(client, criteria):
+    return [[one.version for one in page] async for page in client.search(STORE, criteria)]
+
+
+def test_the_pages_of_a_search_are_followed(server):
+    criteria = {"filters": [{"values": [{"DICOMPatientId": "P1"}], "operator": "EQUAL"}]}
+    answers = page(1, 2, token="first"), page(3, token="second"), page()
+    found = ask(server, lambda client: pages(client, criteria), *answers)
+    assert found == [[1, 2], [3], []]
+    path = f"/datastore/{STORE}/searchImageSets"
+    assert [request[0] for request in server.requests] == [path] * 3
+    assert [request[1] for request in server.requests] == [
+        {"maxResults": ["50"]},
+        {"maxResults": ["50"], "nextToken": ["first"]},
+        {"maxResults": ["50"], "nextToken": ["second"]},
+    ]
+    assert [json.loads(request[2]) for request in server.requests] == [criteria] * 3
+
+
+def test_a_page_is_fetched_when_it_is_asked_for(server):
+    async def first(client):
+        found = client.search(STORE, {})
+        page = await anext(found)
+        await found.aclose()
+        return page
+
+    [one] = ask(server, first, page(1, token="more"), page(2))
+    assert one.version == 1
+    assert len(server.requests) == 1
+    assert server.requests[0][2] == b"{}"  # as boto3 sends no criteria
+
+
+def test_a_summary_holds_what_the_answer_tells(server):
+    told = {
+        "imageSetId": SET,
+        "version": 3,
+        "createdAt": 1700000000.25,
+        "updatedAt": 1700000001.5,
+        "isPrimary": True,
+        "DICOMTags": {"DICOMPatientId": "P1", "DICOMSeriesNumber": 7},
+    }
+    few = {"imageSetId": SET, "version": 1, "createdAt": 1700000000.25}
+    none = {"imageSetId": SET, "version": 1}
+
+    async def use(client):
+        return [one async for page in client.search(STORE, {}) for one in page]
+
+    answer = Answer({"imageSetsMetadataSummaries": [told, few, none]})
+    assert ask(server, use, answer) == [
+        Summary(SET, 3, 1700000001.5, True, {"DICOMPatientId": "P1", "DICOMSeriesNumber": 7}),
+        Summary(SET, 1, 1700000000.25, None, {}),
+        Summary(SET, 1, 0.0, None, {}),
+    ]
+
+
+@pytest.mark.parametrize(("version", "query"), [(None, {}), (7, {"version": ["7"]})])
+def test_a_document_comes_as_it_is_sent(server, version, query):
+    content = b"\x1f\x8b not unzipped"
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    found = ask(
+        server, lambda client: client.metadata(STORE, SET, version), Answer(content, 200, headers)
+    )
+    assert found == content
+    path = f"/datastore/{STORE}/imageSet/{SET}/getImageSetMetadata"
+    assert server.requests == [(path, query, b"")]
+
+
+def test_a_frame_comes_as_it_is_sent(server):
+    content = bytes(range(256)) * 300
+    answer = Answer(content, 200, {"Content-Type": "image/jph"})
+    assert ask(server, lambda client: client.frame(STORE, SET, FRAME), answer) == content
+    [(path, query, body)] = server.requests
+    assert (path, query) == (f"/datastore/{STORE}/imageSet/{SET}/getImageFrame", {})
+    assert json.loads(body) == {"imageFrameId": FRAME}
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "CREATING", "CREATE_FAILED", "DELETING", "DELETED"])
+def test_a_data_store_is_there_if_it_is_active(server, status):
+    answer = Answer({"datastoreProperties": {"datastoreId": STORE, "datastoreStatus": status}})
+    if status == "ACTIVE":
+        assert ask(server, lambda client: client.check(STORE), answer) is None
+    else:
+        with pytest.raises(NotFound, match=status):
+            ask(server, lambda client: client.check(STORE), answer)
+    assert server.requests == [(f"/datastore/{STORE}", {}, b"")]
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "error"),
+    [
+        ("ResourceNotFoundException", 404, NotFound),
+        ("AccessDeniedException", 403, UpstreamDenied),
+        ("ConflictException", 409, UpstreamUnavailable),
+        ("InternalServerException", 500, UpstreamUnavailable),
+        ("ValidationException", 400, UpstreamInvalid),
+        ("SomethingNew", 400, UpstreamInvalid),
+        ("SomethingNew", 503, UpstreamUnavailable),
+    ],
+)
+@pytest.mark.parametrize(
+    "use",
+    [
+        metadata,
+        lambda client: client.frame(STORE, SET, FRAME),
+        lambda client: client.check(STORE),
+        lambda client: pages(client, {}),
+    ],
+    ids=["metadata", "frame", "check", "search"],
+)
+def test_an_error_on_the_wire_is_one_of_ours(server, use, code, status, error):
+    with pytest.raises(error) as raised:
+        ask(server, use, fault(code, status))
+    assert "PHANTOM" not in str(raised.value)
+
+
+def test_an_answer_that_is_no_aws_error_is_one_of_ours(server):
+    with pytest.raises(UpstreamUnavailable):
+        ask(server, metadata, Answer(b"<html>", 502, {"Content-Type": "text/html"}))
+
+
+def test_a_passing_trouble_is_tried_again(server):
+    answers = fault("InternalServerException", 500), Answer(b"x")
+    assert ask(server, metadata, *answers, max_attempts=3) == b"x"
+    assert len(server.requests) == 2
+
+
+def test_a_lasting_trouble_is_not_tried_again(server):
+    with pytest.raises(NotFound):
+        ask(server, metadata, fault("ResourceNotFoundException", 404), max_attempts=4)
+    assert len(server.requests) == 1
+
+
+def test_tries_have_an_end(another):
+    with pytest.raises(UpstreamUnavailable):
+        ask(another, metadata, fault("ThrottlingException", 429), max_attempts=2)
+    assert len(another.requests) == 2
+
+
+@pytest.mark.parametrize("sent", [0, 5])
+def test_a_body_that_breaks_off_is_a_passing_trouble(server, sent):
+    with pytest.raises(UpstreamUnavailable):
+        ask(server, metadata, Answer(b"0123456789", sent=sent))
+
+
+def test_an_answer_that_does_not_come_is_a_passing_trouble(another):
+    with pytest.raises(UpstreamUnavailable):
+        ask(another, metadata, Answer(b"late", delay=1), read_timeout=0.2)
+
+
+def test_a_server_that_is_not_there_is_a_passing_trouble():
+    server = Server()
+    client = HealthImagingClient(settings(server.url), **KEYS)
+    server.close()
+
+    async def main():
+        try:
+            await client.check(STORE)
+        finally:
+            await client.close()
+
+    with pytest.raises(UpstreamUnavailable):
+        asyncio.run(main())
+
+
+def test_a_closed_client_makes_no_more_calls(server):
+    client = HealthImagingClient(settings(server.url), **KEYS)
+    server.expect(Answer(b"x", delay=0.2))
+
+    async def main():
+        call = asyncio.create_task(metadata(client))
+        await asyncio.sleep(0.05)
+        await client.close()
+        assert await call == b"x"  # what was under way is waited for
+        with pytest.raises(RuntimeError):
+            await metadata(client)
+
+    asyncio.run(main())
+
+
+def test_missing_credentials_are_told(server, tmp_path, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    server.expect(Answer(b"x"))
+
+    async def main():
+        client = HealthImagingClient(settings(server.url))
+        try:
+            await metadata(client)
+        finally:
+            await client.close()
+
+    with pytest.raises(UpstreamDenied):
+        asyncio.run(main())
+    assert server.requests == []
+
+
+def test_no_more_calls_than_allowed_run_at_a_time(server):
+    async def many(client):
+        return await asyncio.gather(*(metadata(client) for _ in range(9)))
+
+    found = ask(server, many, Answer(b"x", delay=0.1), upstream_concurrency=3)
+    assert found == [b"x"] * 9
+    assert server.most == 3
+
+
+def test_the_loop_goes_on_while_a_call_waits(server):
+    async def race(client):
+        call = asyncio.create_task(metadata(client))
+        ticks = 0
+        while not call.done():
+            await asyncio.sleep(0.01)
+            ticks += 1
+        return ticks
+
+    assert ask(server, race, Answer(b"x", delay=0.3)) > 5
+
+
+@pytest.mark.parametrize(
+    ("use", "host"),
+    [
+        (metadata, "runtime-medical-imaging.eu-west-1.amazonaws.com"),
+        (lambda client: client.check(STORE), "medical-imaging.eu-west-1.amazonaws.com"),
+    ],
+)
+def test_without_an_endpoint_the_hosts_are_those_of_aws(monkeypatch, use, host):
+    monkeypatch.delenv("AWS_DISABLE_HOST_PREFIX_INJECTION", raising=False)
+    asked = []
+
+    async def main():
+        client = HealthImagingClient(settings(None, region="eu-west-1"), **KEYS)
+
+        def answer(request, **_):
+            asked.append(urlsplit(request.url).hostname)
+            return AWSResponse(
+                request.url, 404, {"x-amzn-ErrorType": "ResourceNotFoundException"}, _Raw()
+            )
+
+        client._client.meta.events.register("before-send", answer)
+        with pytest.raises(NotFound):
+            await use(client)
+        await client.close()
+
+    asyncio.run(main())
+    assert asked == [host]
+
+
+class _Raw:
+    """The body of an answer that was never sent."""
+
+    def stream(self, **_):
+        yield b"{}"
