@@ -25,7 +25,15 @@ from gateway.web.errors import on_gateway_error, on_http_exception
 from gateway.web.middleware import RequestLog
 from gateway.web.routes import routes
 
-_EXPOSED = ("Content-Range", "Content-Length", "Content-Location", "ETag", "Warning", "Retry-After")
+_EXPOSED = (
+    "Content-Length",
+    "Content-Location",
+    "Content-Range",
+    "ETag",
+    "Retry-After",
+    "Warning",
+    "X-Request-Id",
+)
 
 
 def create_app(
@@ -63,6 +71,7 @@ def create_app(
         exception_handlers={GatewayError: on_gateway_error, HTTPException: on_http_exception},
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # a redirect would name the host that the proxy hides
     app.state.services = services
     return app
 

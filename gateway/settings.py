@@ -21,7 +21,9 @@ class SettingsError(ValueError):
 class GatewaySettings(BaseSettings):
     """The gateway's settings; each is read from ``GATEWAY_`` and its name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="GATEWAY_", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
 
     datastore_id: str = Field(
         pattern=_IDENTIFIER, description="Default data store, served under /dicomweb."
@@ -86,7 +88,9 @@ class GatewaySettings(BaseSettings):
 class HealthImagingSettings(BaseSettings):
     """The embedded server's; each is read from ``HEALTHIMAGING_`` and its name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="HEALTHIMAGING_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="HEALTHIMAGING_", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
 
     data: Path = Field(Path("data"), description="Folder of everything the server keeps.")
     host: str = Field("127.0.0.1", description="Address to listen on.")

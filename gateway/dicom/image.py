@@ -76,6 +76,13 @@ class ImagePixel:
         return f"<{'i' if self.signed else 'u'}{max(self.bits_allocated, 8) // 8}"
 
 
+def pixel_element(image: ImagePixel) -> tuple[int, str]:
+    """Tag and VR of the native pixel data that ``image`` describes (PS3.5 A.2, PS3.3 C.7.6.24)."""
+    if image.floating:
+        return (0x7FE00009, "OD") if image.bits_allocated == 64 else (0x7FE00008, "OF")
+    return 0x7FE00010, "OW" if image.bits_allocated > 8 else "OB"
+
+
 def from_dataset(dataset: DataSet, frames: int) -> ImagePixel:
     """The Image Pixel module of ``dataset``, whose pixel data are ``frames`` stored frames.
 

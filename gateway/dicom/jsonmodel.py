@@ -39,7 +39,7 @@ def _element(
     if not value:
         return {"vr": vr}
     if vr in vrs.BYTES:
-        if link is not None and len(value) // 4 * 3 > limit:
+        if link is not None and len(value) // 4 * 3 - value.count("=", -2) > limit:
             return {"vr": vr, "BulkDataURI": link(at + tags.hex8(tag))}
         return {"vr": vr, "InlineBinary": value}
     return {"vr": vr, "Value": [_CONVERT.get(vr, _text)(item) for item in value]}
@@ -74,10 +74,13 @@ def _decimal(value: str) -> float | str | None:
 def _integer(value: str) -> int | str | None:
     text = value.strip(" \0")
     try:
-        return int(text)
+        number = int(text)
     except ValueError:
-        number = _decimal(text)
-        return int(number) if isinstance(number, float) and number.is_integer() else text or None
+        decimal = _decimal(text)
+        if not isinstance(decimal, float) or not decimal.is_integer():
+            return text or None
+        number = int(decimal)
+    return number if abs(number) < 1 << 63 else text  # JSON writers stop at 64 bits
 
 
 def _number(value: float) -> float | str:

@@ -14,13 +14,17 @@ WILDCARD_VRS: Final = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC",
 RANGE_VRS: Final = frozenset({"DA", "DT", "TM"})
 """VRs whose keys may be ranges (PS3.4 C.2.2.2.5)."""
 
-_DATE: Final = re.compile(r"\d{8}")
-_TIME: Final = re.compile(r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?")
+_MONTH, _DAY = "(?:0[1-9]|1[0-2])", "(?:0[1-9]|[12][0-9]|3[01])"
+_HOUR, _MINUTE = "(?:[01][0-9]|2[0-3])", "[0-5][0-9]"
+_SECOND = r"(?:[0-5][0-9]|60)(?:\.[0-9]{1,6})?"
+_DATE: Final = re.compile(f"[0-9]{{4}}{_MONTH}{_DAY}")
+_TIME: Final = re.compile(f"{_HOUR}(?:{_MINUTE}(?:{_SECOND})?)?")
 _DATETIME: Final = re.compile(
-    r"\d{4}(\d{2}(\d{2}(\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?)?)?)?([+-](0\d|1[0-4])\d{2})?"
+    f"[0-9]{{4}}(?:{_MONTH}(?:{_DAY}(?:{_HOUR}(?:{_MINUTE}(?:{_SECOND})?)?)?)?)?"
+    "(?:[+-](?:0[0-9]|1[0-4])[0-9]{2})?"
 )
 _FORM: Final = {"DA": _DATE, "TM": _TIME, "DT": _DATETIME}
-_ZONE: Final = re.compile(r"[+-]\d{4}$")
+_ZONE: Final = re.compile(r"[+-][0-9]{4}$")
 _FULL: Final = {"DA": "00000000", "TM": "000000.000000", "DT": "00000101000000.000000"}
 _LAST: Final = {"DA": "99999999", "TM": "235959.999999", "DT": "99991231235959.999999"}
 

@@ -2,11 +2,13 @@
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
-from pydicom.datadict import get_entry, keyword_for_tag, tag_for_keyword
+from pydicom._dicom_dict import RepeatersDictionary
+from pydicom.datadict import get_entry, tag_for_keyword
 
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
+_KNOWN = 16_384  # bounded, because clients can ask for any name
 _PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 
 
@@ -70,7 +72,7 @@ def named(tag: int) -> str:
     return f"{attribute.keyword} {pretty(tag)}" if attribute else pretty(tag)
 
 
-@cache
+@lru_cache(_KNOWN)
 def by_tag(tag: int) -> Attribute | None:
     """The dictionary's entry for a public ``tag``, repeating groups included; None if unknown."""
     if is_private(tag):
@@ -82,27 +84,23 @@ def by_tag(tag: int) -> Attribute | None:
     return Attribute(tag, vr, vm == "1", keyword)
 
 
-@cache
+@lru_cache(_KNOWN)
 def by_keyword(keyword: str) -> Attribute | None:
     """The dictionary's entry for a ``keyword``; None if unknown.
 
     Of a repeating group the keyword names the first group: ``OverlayRows`` is (6000,0010).
     """
-    tag = tag_for_keyword(keyword)
-    if tag is None:
+    tag = tag_for_keyword(keyword) if keyword else None
+    if tag is None and keyword:
         tag = _repeaters().get(keyword)
     return None if tag is None else by_tag(tag)
 
 
 @cache
 def _repeaters() -> dict[str, int]:
-    found: dict[str, int] = {}
-    for group in (0x5000, 0x6000):
-        for element in range(0x10000):
-            keyword = keyword_for_tag(group << 16 | element)
-            if keyword:
-                found.setdefault(keyword, group << 16 | element)
-    return found
+    """The first tag of each repeating element, by keyword: ``60xx0010`` is 60000010."""
+    masks = RepeatersDictionary.items()
+    return {entry[4]: int(mask.replace("x", "0"), 16) for mask, entry in masks}
 
 
 def parse_tag(name: str) -> int | None:

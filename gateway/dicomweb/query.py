@@ -1,5 +1,6 @@
 """Search parameters of QIDO-RS (PS3.18 8.3.4): parsed completely, or refused by name."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -13,6 +14,7 @@ Path = tuple[int, ...]
 _COMMA_LISTS: Final = frozenset({"UI", "CS"})
 _NOT_LISTS: Final = vrs.SINGLE_TEXT
 _MAX_LENGTH: Final = 16_384
+_UID: Final = re.compile(r"[0-9.]{1,256}")
 _IGNORED: Final = frozenset({"accept", "charset"})
 
 
@@ -29,15 +31,17 @@ class Query:
     """A parsed query.
 
     ``matches`` maps the path of an attribute (tags, through sequences) to the values of which one
-    has to match; ``include`` are further attributes wanted, ``include_all`` all there are.
-    ``limit`` None asks for as many results as the server gives at a time.
+    has to match; ``within`` are the UIDs that the resource's path gives; ``include`` are further
+    attributes wanted, ``include_all`` all there are; ``modes`` are the kinds of matching asked for
+    that are not done. ``limit`` None asks for as many results as the server gives at a time.
     """
 
     level: Level
     matches: Mapping[Path, tuple[str, ...]] = field(default_factory=dict)
+    within: frozenset[int] = frozenset()
     include: frozenset[int] = frozenset()
     include_all: bool = False
-    fuzzy: bool = False
+    modes: tuple[str, ...] = ()
     limit: int | None = None
     offset: int = 0
     image_set_id: str | None = None
@@ -49,7 +53,7 @@ def parse(level: Level, pairs: Iterable[tuple[str, str]], uids: Mapping[int, str
     Raises:
         InvalidRequest: a parameter is unknown or malformed; the error names it.
     """
-    matches: dict[Path, tuple[str, ...]] = {(tag,): (uid,) for tag, uid in uids.items()}
+    matches: dict[Path, tuple[str, ...]] = {}
     include: set[int] = set()
     options: dict[str, str] = {}
     for name, value in pairs:
@@ -61,13 +65,16 @@ def parse(level: Level, pairs: Iterable[tuple[str, str]], uids: Mapping[int, str
             include |= _include(value)
         elif name not in _IGNORED:
             _add_match(matches, name, value)
+    for tag, uid in uids.items():
+        _restrict(matches, (tag,), uid)
     limit = options.get("limit")
     return Query(
         level,
         matches,
+        frozenset(uids),
         frozenset(include - {_ALL}),
         _ALL in include,
-        _boolean(options.get("fuzzymatching", "false")),
+        tuple(name for name in _BOOLEANS if _boolean(name, options)),
         None if limit is None else _count("limit", limit),
         _count("offset", options.get("offset", "0")),
         options.get("imageSetId"),
@@ -75,7 +82,8 @@ def parse(level: Level, pairs: Iterable[tuple[str, str]], uids: Mapping[int, str
 
 
 _ALL: Final = -1
-_OPTIONS: Final = frozenset({"fuzzymatching", "limit", "offset", "imageSetId"})
+_BOOLEANS: Final = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
+_OPTIONS: Final = frozenset({*_BOOLEANS, "limit", "offset", "imageSetId"})
 
 
 def _add_option(options: dict[str, str], name: str, value: str) -> None:
@@ -89,9 +97,10 @@ def _count(name: str, value: str) -> int:
     return int(value)
 
 
-def _boolean(value: str) -> bool:
+def _boolean(name: str, options: Mapping[str, str]) -> bool:
+    value = options.get(name, "false")
     if value not in ("true", "false"):
-        raise InvalidRequest("fuzzymatching must be true or false", "fuzzymatching")
+        raise InvalidRequest(f"{name} must be true or false", name)
     return value == "true"
 
 
@@ -101,7 +110,10 @@ def _include(value: str) -> set[int]:
         if name == "all":
             found.add(_ALL)
             continue
-        found.add(_path(name, "includefield")[0])
+        tag = _path(name, "includefield")[0]
+        found.add(tag)
+        if tags.is_private(tag) and not tags.is_private_creator(tag):
+            found.add(tag & 0xFFFF0000 | (tag & 0xFF00) >> 8)  # PS3.18 10.6.3.3.3: its creator
     return found
 
 
@@ -121,17 +133,19 @@ def _add_match(matches: dict[Path, tuple[str, ...]], name: str, value: str) -> N
     keys = _split(vr, value)
     if vr in matching.RANGE_VRS:
         _check_ranges(name, vr, keys)
-    given = matches.get(path)
-    if given is None:
-        matches[path] = keys
-    elif set(given) != set(keys):
-        # A UID of the path and one of the query must both hold.
-        if path[-1] not in _PATH_UIDS or len(given) != 1:
-            raise InvalidRequest(f"{name} is given twice with different values", name)
-        matches[path] = given if set(given) & set(keys) else _NOTHING
+    if vr == "UI":
+        _check_uids(name, keys)
+    if matches.setdefault(path, keys) != keys:
+        raise InvalidRequest(f"{name} is given twice with different values", name)
 
 
-_PATH_UIDS: Final = frozenset({0x0020000D, 0x0020000E})
+def _restrict(matches: dict[Path, tuple[str, ...]], path: Path, uid: str) -> None:
+    """Let only the ``uid`` of the path match; a key for the same attribute must hold as well."""
+    keys = matches.get(path, ("",))
+    universal = any(map(matching.is_universal, keys))
+    matches[path] = (uid,) if universal or uid in keys else _NOTHING
+
+
 _NOTHING: Final = ("0",)  # a UID that no study and no series has
 
 
@@ -142,6 +156,12 @@ def _split(vr: str, value: str) -> tuple[str, ...]:
         value = value.replace(",", "\\")
     values = tuple(part.strip() for part in value.split("\\"))
     return tuple(part for part in values if part) or ("",)
+
+
+def _check_uids(name: str, keys: tuple[str, ...]) -> None:
+    for key in keys:
+        if not matching.is_universal(key) and not _UID.fullmatch(key):
+            raise InvalidRequest(f"{name} is not a UID or a list of them", name)
 
 
 def _check_ranges(name: str, vr: str, keys: tuple[str, ...]) -> None:

@@ -88,11 +88,8 @@ def frames(
         if not multipart and count != 1:
             continue
         kind = (wanted.value("type") or OCTET_STREAM) if wanted.type in _MULTIPART else wanted.type
-        syntaxes = [
-            native.syntax if uid == "*" and decodable and not described else uid
-            for uid in wanted.values("transfer-syntax")
-        ]
-        chosen = _frame_offer(kind.lower(), syntaxes, offers)
+        syntaxes = wanted.values("transfer-syntax")
+        chosen = _frame_offer(kind.lower(), syntaxes, offers, described=described)
         if chosen:
             return Representation(chosen.syntax, chosen.media_type, multipart)
     available = [
@@ -102,14 +99,17 @@ def frames(
 
 
 def _frame_offer(
-    kind: str, syntaxes: Sequence[str], offers: Sequence[Representation]
+    kind: str, syntaxes: Sequence[str], offers: Sequence[Representation], *, described: bool
 ) -> Representation | None:
     kind = _ALIASES.get(kind, kind)
     kept, native = offers[0], offers[-1]
     generic = kind in (OCTET_STREAM, _ANY, "application/*")
+    same = kind in (kept.media_type, f"{kept.media_type.partition('/')[0]}/*")
     for syntax in syntaxes:
         uid = _SYNTAX_ALIASES.get(syntax, syntax)
-        if uid in ("*", kept.syntax) and (generic or kind in (kept.media_type, "image/*")):
+        if uid == "*" and generic:
+            return kept if described else native
+        if uid in ("*", kept.syntax) and (generic or same):
             return kept
         if uid == native.syntax and generic:
             return native
@@ -117,7 +117,7 @@ def _frame_offer(
         return None
     if generic:
         return native
-    return kept if kind in (kept.media_type, "image/*") else None
+    return kept if same else None
 
 
 def instances(
@@ -135,7 +135,7 @@ def instances(
     for wanted in ranges:
         multipart = wanted.type in _MULTIPART or wanted.type == _ANY
         kind = (wanted.value("type") or DICOM).lower() if wanted.type in _MULTIPART else wanted.type
-        if kind not in (DICOM, _ANY) or not (multipart or single):
+        if kind not in (DICOM, _ANY, "application/*") or not (multipart or single):
             continue
         syntaxes = wanted.values("transfer-syntax") or (ts.EXPLICIT_LE,)
         for syntax in syntaxes:
@@ -144,7 +144,8 @@ def instances(
                 return Representation("*", DICOM, multipart)
             if uid == ts.EXPLICIT_LE and decodable:
                 return Representation(uid, DICOM, multipart)
-    offers = ["*", *sorted(kept | ({ts.EXPLICIT_LE} if decodable else set()))]
+    one = kept if len(kept) == 1 else frozenset()
+    offers = ["*", *sorted(one | ({ts.EXPLICIT_LE} if decodable else set()))]
     available = [f'multipart/related; type="{DICOM}"; transfer-syntax={uid}' for uid in offers]
     raise NotAcceptable("The instances are not available in an acceptable form", tuple(available))
 

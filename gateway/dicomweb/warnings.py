@@ -17,8 +17,8 @@ def truncated(image_sets: int) -> str:
     return _warning(f"The search was ended after {image_sets} image sets; narrow the query")
 
 
-def not_fuzzy() -> str:
-    """Fuzzy matching was asked for and not done."""
+def not_supported(parameter: str) -> str:
+    """A kind of matching was asked for and not done (PS3.18 8.3.4.2)."""
     return _warning(
-        "The fuzzymatching parameter is not supported. Only literal matching has been performed."
+        f"The {parameter} parameter is not supported. Only literal matching has been performed."
     )

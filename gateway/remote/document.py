@@ -8,7 +8,7 @@ import gzip
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from io import BytesIO
 from typing import Any, Final
 
@@ -201,7 +201,7 @@ def _elements(
         yield _element(tag, vr, value, known, signed=signed)
 
 
-@cache
+@lru_cache(16_384)
 def _lookup(key: str) -> tuple[int, str, bool] | None:
     """Tag, VR (``""`` if the dictionary has none) and whether the VR is ambiguous, of a key."""
     tag = tags.parse_tag(key)

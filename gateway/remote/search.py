@@ -23,6 +23,7 @@ _EXACT: Final = (
     ((0x00200010,), "DICOMStudyId"),
 )
 _MAX_SEARCHES: Final = 200
+_MAX_LENGTH: Final = 256  # nothing longer can have been imported
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,32 +42,26 @@ def plan(query: Query) -> Plan:
     for path, name in _EXACT:
         keys = query.matches.get(path, ())
         if keys and len(keys) <= _MAX_SEARCHES and all(map(_is_exact, keys)):
+            keys = tuple(key for key in keys if len(key) <= _MAX_LENGTH)
             filters = [({"values": [{name: key.strip()}], "operator": "EQUAL"}) for key in keys]
             return Plan(tuple({"filters": [item]} for item in filters), path != _SERIES_UID)
     dates = query.matches.get(_STUDY_DATE, ())
-    if len(dates) == 1 and (between := _between(dates[0])):
-        return Plan(({"filters": [between]},), True)
-    return Plan(({},), True)
+    bounds = matching.bounds("DA", dates[0]) if len(dates) == 1 else None
+    if bounds is None:
+        return Plan(({},), True)
+    low, high = bounds[0] or "00010101", bounds[1] or "99991231"
+    return Plan(({"filters": [_between(low, high)]},) if low <= high else (), True)
 
 
 def _is_exact(key: str) -> bool:
     return bool(key.strip()) and "*" not in key and "?" not in key
 
 
-def _between(key: str) -> Mapping[str, Any] | None:
-    found = matching.bounds("DA", key)
-    if found is None or matching.is_universal(key):
-        return None
-    low, high = found[0] or "00010101", found[1] or "99991231"
-    if low > high:
-        return None
-    return {
-        "values": [
-            {"DICOMStudyDateAndTime": {"DICOMStudyDate": low, "DICOMStudyTime": "000000"}},
-            {"DICOMStudyDateAndTime": {"DICOMStudyDate": high, "DICOMStudyTime": "235959.999999"}},
-        ],
-        "operator": "BETWEEN",
-    }
+def _between(low: str, high: str) -> Mapping[str, Any]:
+    first = {"DICOMStudyDate": low, "DICOMStudyTime": "000000"}
+    last = {"DICOMStudyDate": high, "DICOMStudyTime": "235959.999999"}
+    values = [{"DICOMStudyDateAndTime": first}, {"DICOMStudyDateAndTime": last}]
+    return {"values": values, "operator": "BETWEEN"}
 
 
 SUMMARY_TAGS: Final[Mapping[int, tuple[str, str]]] = {

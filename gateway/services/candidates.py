@@ -29,27 +29,44 @@ class Candidate:
 
 def candidates(query: Query, summaries: Iterable[Summary]) -> list[Candidate]:
     """The studies (or series) that can match, the newest studies first, series by number."""
-    units: dict[tuple[str, ...], list[Summary]] = {}
+    studies: dict[str, list[Summary]] = {}
     for summary in summaries:
-        units.setdefault(_unit(query.level, summary), []).append(summary)
+        study = str(summary.tags.get(_STUDY_UID) or summary.image_set_id)
+        studies.setdefault(study, []).append(summary)
+    units: dict[tuple[str, str], list[Summary]] = {}
+    for study, members in studies.items():
+        if _may_have_modalities(query, members):
+            units |= {(study, series): part for series, part in _units(query, members).items()}
     found = []
     for key in sorted(units, key=lambda key: (key[0], _series_number(units[key]), key)):
-        members = tuple(units[key])
-        verdict = _verdict(query, members)
+        verdict = _verdict(query, units[key])
         if verdict is not False:
-            decided = verdict is True and query.level is not Level.INSTANCE and "" not in key
-            found.append(Candidate(members, decided))
+            whole = query.level is Level.STUDY or key[1] != ""
+            named = bool(units[key][0].tags.get(_STUDY_UID))
+            decided = verdict is True and whole and named and query.level is not Level.INSTANCE
+            found.append(Candidate(tuple(units[key]), decided))
     found.sort(key=_study_time, reverse=True)
     return found
 
 
-def _unit(level: Level, summary: Summary) -> tuple[str, ...]:
-    study = str(summary.tags.get(_STUDY_UID) or "")
-    if not study:
-        return ("", summary.image_set_id)
-    if level is Level.STUDY:
-        return (study,)
-    return (study, str(summary.tags.get(_SERIES_UID) or ""))
+def _units(query: Query, members: list[Summary]) -> dict[str, list[Summary]]:
+    """The image sets of a study by series; together if one does not say its series."""
+    series = [str(item.tags.get(_SERIES_UID) or "") for item in members]
+    if query.level is Level.STUDY or "" in series:
+        return {"": members}
+    units: dict[str, list[Summary]] = {}
+    for uid, item in zip(series, members, strict=True):
+        units.setdefault(uid, []).append(item)
+    return units
+
+
+def _may_have_modalities(query: Query, members: list[Summary]) -> bool:
+    """False if Modalities in Study is a key and no series of the study has one of its values."""
+    keys = query.matches.get((attributes.MODALITIES_IN_STUDY,), ("",))
+    values = [item.tags.get("DICOMSeriesModality") for item in members]
+    if any(map(matching.is_universal, keys)) or None in values:
+        return True
+    return matching.element_matches((attributes.MODALITIES_IN_STUDY, "CS", values), keys)
 
 
 def _series_number(members: list[Summary]) -> int:
@@ -61,20 +78,17 @@ def _study_time(candidate: Candidate) -> tuple[str, str]:
     return str(tags.get("DICOMStudyDate", "")), str(tags.get("DICOMStudyTime", ""))
 
 
-def _verdict(query: Query, members: tuple[Summary, ...]) -> bool | None:
+def _verdict(query: Query, members: list[Summary]) -> bool | None:
     """True if the unit surely matches, False if it surely does not, None if documents decide."""
     if not any(planner.may_match(query, item.tags) for item in members):
         return False
-    certain = True
     for path, keys in query.matches.items():
         if any(map(matching.is_universal, keys)):
             continue
         tag = path[0] if len(path) == 1 else 0
-        computed = tag == attributes.MODALITIES_IN_STUDY and query.level is Level.STUDY
-        known = planner.SUMMARY_TAGS.get(_MODALITY if computed else tag)
-        values = [item.tags.get(known[0]) for item in members] if known else [None]
-        if known is None or None in values:
-            certain = False
-        elif computed and not matching.element_matches((tag, "CS", values), keys):
-            return False
-    return True if certain else None
+        known = planner.SUMMARY_TAGS.get(
+            _MODALITY if tag == attributes.MODALITIES_IN_STUDY else tag
+        )
+        if known is None or any(item.tags.get(known[0]) is None for item in members):
+            return None
+    return True

@@ -19,9 +19,10 @@ from gateway.services.library import Library
 
 @dataclass(frozen=True, slots=True)
 class FramesAnswer:
-    """The frames asked for, in the order asked for, in ``representation``."""
+    """``count`` frames, in the order asked for, in ``representation``."""
 
     representation: Representation
+    count: int
     frames: AsyncGenerator[bytes, None]
 
 
@@ -70,7 +71,8 @@ class Frames:
         )
         kept = chosen.syntax == instance.stored_syntax
         decode = None if kept else pixel
-        return FramesAnswer(chosen, self._frames(address.datastore_id, instance, numbers, decode))
+        frames = self._frames(address.datastore_id, instance, numbers, decode)
+        return FramesAnswer(chosen, len(numbers), frames)
 
     async def _frames(
         self,

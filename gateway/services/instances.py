@@ -19,7 +19,7 @@ from gateway.services.compute import Compute
 from gateway.services.frames import native_frame
 from gateway.services.library import Library
 
-_FLOAT, _DOUBLE, _PIXEL_DATA = 0x7FE00008, 0x7FE00009, 0x7FE00010
+_FIRST_PIXEL_DATA, _PIXEL_DATA = 0x7FE00008, 0x7FE00010
 _OFFSET_TABLES = frozenset({0x7FE00001, 0x7FE00002})
 
 
@@ -114,14 +114,17 @@ class Instances:
         frames: AsyncGenerator[bytes, None],
     ) -> AsyncGenerator[bytes, None]:
         length = out.pixel_data_bytes
-        yield _pixel_header(out, length + length % 2)
+        header = _pixel_header(out, length + length % 2)
         if pixel.packed and pixel.frame_bits % 8:
             rest = [await anext(frames) for _ in range(pixel.frames - 1)]
-            yield _repacked([first, *rest], pixel)
+            yield header + _repacked([first, *rest], pixel)
         else:
             for number in range(pixel.frames):
                 frame = first if number == 0 else await anext(frames)
-                yield await self._compute.run(native_frame, instance, pixel, frame)
+                decoded = await self._compute.run(native_frame, instance, pixel, frame)
+                if number == 0:
+                    yield header  # not before the first frame has been decoded
+                yield decoded
         if length % 2:
             yield b"\0"
 
@@ -141,9 +144,11 @@ async def _around(
     dataset: DataSet, syntax: str, pixels: AsyncGenerator[bytes, None]
 ) -> AsyncGenerator[bytes, None]:
     """A file: what comes before the pixels, the pixels, what comes behind them."""
-    before = [element for element in dataset if element[0] < _FLOAT]
+    before = [element for element in dataset if element[0] < _FIRST_PIXEL_DATA]
     behind = [element for element in dataset if element[0] > _PIXEL_DATA]
+    first = await anext(pixels)
     yield _header(dataset, syntax) + part10.encode(before)
+    yield first
     async for piece in pixels:
         yield piece
     if behind:
@@ -165,10 +170,7 @@ async def _encapsulated(
 
 
 def _pixel_header(pixel: image.ImagePixel, length: int) -> bytes:
-    if pixel.floating:
-        double = pixel.bits_allocated == 64
-        return part10.header(_DOUBLE if double else _FLOAT, "OD" if double else "OF", length)
-    return part10.header(_PIXEL_DATA, "OW" if pixel.bits_allocated > 8 else "OB", length)
+    return part10.header(*image.pixel_element(pixel), length)
 
 
 def _repacked(frames: list[bytes], pixel: image.ImagePixel) -> bytes:

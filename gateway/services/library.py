@@ -29,7 +29,6 @@ _SERIES_UID: Final = "DICOMSeriesInstanceUID"
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
-    at: float
     summaries: tuple[Summary, ...]
 
 
@@ -65,15 +64,18 @@ class Library:
     async def image_set(
         self, datastore_id: str, image_set_id: str, version: int | None = None
     ) -> ImageSet:
-        """The document of one version of an image set; only a known version is cached."""
+        """The document of one version of an image set; the latest is looked up after a moment."""
 
         async def fetch() -> ImageSet:
             content = await self._remote.metadata(datastore_id, image_set_id, version)
             return await asyncio.to_thread(document.parse, image_set_id, content)
 
-        if version is None:
-            return await fetch()
-        return await self._documents.get((datastore_id, image_set_id, version), fetch)
+        key = (datastore_id, image_set_id, version, self._moment() if version is None else 0)
+        return await self._documents.get(key, fetch)
+
+    def _moment(self) -> int:
+        """Changes whenever what is not pinned to a version has to be looked up anew."""
+        return int(time.monotonic() / self._ttl) if self._ttl else time.monotonic_ns()
 
     async def image_sets(
         self, datastore_id: str, summaries: Iterable[Summary]
@@ -99,10 +101,10 @@ class Library:
                 found += page
                 if len(found) >= _MAX_IMAGE_SETS:
                     break
-            return _Listing(time.monotonic(), tuple(by_preference(found)))
+            return _Listing(tuple(by_preference(found)))
 
-        moment = int(time.monotonic() / self._ttl) if self._ttl else time.monotonic_ns()
-        return (await self._studies.get((datastore_id, study, moment), fetch)).summaries
+        key = (datastore_id, study, self._moment())
+        return (await self._studies.get(key, fetch)).summaries
 
     async def batches(self, address: Address) -> AsyncGenerator[list[Instance], None]:
         """The instances at ``address``, those of one series at a time, sorted by their number.
@@ -143,9 +145,12 @@ class Library:
             yield self.image_sets(address.datastore_id, [only])
             return
         series: dict[str, list[Summary]] = {}
-        for summary in await self.study(address.datastore_id, address.study):
+        summaries = await self.study(address.datastore_id, address.study)
+        known = all(summary.tags.get(_SERIES_UID) for summary in summaries)
+        for summary in summaries:
             if _may_hold(summary, address.series):
-                series.setdefault(str(summary.tags.get(_SERIES_UID, "")), []).append(summary)
+                uid = str(summary.tags[_SERIES_UID]) if known else ""
+                series.setdefault(uid, []).append(summary)
         for members in sorted(series.values(), key=_series_order):
             yield self.image_sets(address.datastore_id, members)
 

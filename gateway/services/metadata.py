@@ -2,17 +2,16 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
 from gateway.dicom import jsonmodel, tags
+from gateway.dicom.image import pixel_element
 from gateway.dicomweb.resources import Address, instance_url
 from gateway.remote.document import Instance
 from gateway.services.compute import Compute
 from gateway.services.library import Library
-
-_PIXEL_DATA: Final = 0x7FE00010
 
 
 def dicom_json(instance: Instance, root: str, limit: int) -> dict[str, Any]:
@@ -20,9 +19,8 @@ def dicom_json(instance: Instance, root: str, limit: int) -> dict[str, Any]:
     base = f"{instance_url(root, instance.study, instance.series, instance.sop)}/bulkdata/"
     found: dict[str, Any] = jsonmodel.encode(instance.dataset(), lambda path: base + path, limit)
     if instance.frames:
-        bits = found.get("00280100", {}).get("Value", [8])[0]
-        key = tags.hex8(_PIXEL_DATA)
-        found[key] = {"vr": "OW" if bits > 8 else "OB", "BulkDataURI": base + key}
+        tag, vr = pixel_element(instance.pixel())
+        found[tags.hex8(tag)] = {"vr": vr, "BulkDataURI": base + tags.hex8(tag)}
         found = dict(sorted(found.items()))
     return found
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
 from gateway.codecs import registry
 from gateway.dicom import jsonmodel, matching, transfer_syntaxes as ts
@@ -10,6 +10,9 @@ from gateway.dicom.elements import DataSet, Element
 from gateway.dicomweb import attributes, resources
 from gateway.dicomweb.query import Level, Path, Query
 from gateway.remote.document import Instance
+
+_STUDY_UID: Final = 0x0020000D
+_SERIES_UID: Final = 0x0020000E
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ def _witnesses(keys: Iterable[Path], unit: Unit) -> Iterable[Instance]:
 
 
 def _matches_computed(tag: int, keys: Sequence[str], unit: Unit) -> bool:
+    if tag == attributes.MODALITIES_IN_STUDY and unit.level is not Level.STUDY:
+        return True  # decided for the whole study, see candidates
     element = _computed(unit, "").get(tag)
     if element is None or tag == attributes.RETRIEVE_URL:
         return any(map(matching.is_universal, keys))
@@ -125,19 +130,17 @@ def _wanted(query: Query) -> tuple[frozenset[int], frozenset[int] | None]:
         case Level.STUDY:
             return attributes.STUDY, attributes.STUDY_LEVEL
         case Level.SERIES:
-            table = (
-                attributes.SERIES if _names_study(query) else attributes.SERIES | attributes.STUDY
-            )
-            return table, attributes.SERIES_LEVEL
+            return attributes.SERIES | _of_study(query), attributes.SERIES_LEVEL
         case Level.INSTANCE:
-            table = attributes.INSTANCE
-            if not _names_study(query):
-                table |= attributes.STUDY | attributes.SERIES
-            return table, None
+            of_series = frozenset() if _SERIES_UID in query.within else attributes.SERIES
+            return attributes.INSTANCE | of_series | _of_study(query), None
+        case _:
+            assert_never(query.level)
 
 
-def _names_study(query: Query) -> bool:
-    return len(query.matches.get((0x0020000D,), ())) == 1
+def _of_study(query: Query) -> frozenset[int]:
+    """The study's attributes where the path does not name a study (PS3.18 10.6.3.3)."""
+    return frozenset() if _STUDY_UID in query.within else attributes.STUDY
 
 
 def _is_wanted(
@@ -145,4 +148,5 @@ def _is_wanted(
 ) -> bool:
     if allowed is not None and tag not in allowed | wanted:
         return False
-    return tag in wanted or tag in query.include or query.include_all or (tag,) in query.matches
+    asked = tag in query.include or query.include_all
+    return tag in wanted or asked or any(path[0] == tag for path in query.matches)

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway.dicomweb import warnings
+from gateway.dicomweb import attributes, warnings
 from gateway.dicomweb.query import Level, Query
 from gateway.remote import search as planner
 from gateway.remote.api import Summary
@@ -23,6 +23,7 @@ from gateway.settings import GatewaySettings
 
 _STUDY_UID: Final = "DICOMStudyInstanceUID"
 _SERIES_NUMBER: Final = 0x00200011
+_BY_MODALITIES: Final = (attributes.MODALITIES_IN_STUDY,)
 _COUNTED_DOCUMENTS: Final = 200
 
 
@@ -84,9 +85,7 @@ class Search:
         notes = [warnings.remaining(remaining)] if remaining > 0 else []
         if truncated:
             notes.append(warnings.truncated(self._max_image_sets))
-        if query.fuzzy:
-            notes.append(warnings.not_fuzzy())
-        return notes
+        return notes + [warnings.not_supported(mode) for mode in query.modes]
 
     def _encode(self, query: Query, units: list[Unit], root: str) -> list[dict[str, Any]]:
         return [results.encode(query, unit, root, self._inline_limit) for unit in units]
@@ -95,7 +94,8 @@ class Search:
         """The image sets that the plan's searches give, and whether there may be more."""
         plan = planner.plan(query)
         found, truncated = await self._collect(datastore_id, plan.searches)
-        if not plan.complete and query.level is Level.STUDY:
+        whole_studies = query.level is Level.STUDY or _BY_MODALITIES in query.matches
+        if not plan.complete and whole_studies:
             studies = sorted({str(item.tags.get(_STUDY_UID, "")) for item in found} - {""})
             whole = [await self._library.study(datastore_id, study) for study in studies]
             found = [item for summaries in whole for item in summaries]

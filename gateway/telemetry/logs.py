@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Iterator
 from typing import Final
 
 import orjson
@@ -21,14 +22,21 @@ class JsonFormatter(logging.Formatter):
             "event": record.getMessage(),
         }
         line |= {key: value for key, value in vars(record).items() if key not in _RESERVED}
-        if record.exc_info and record.exc_info[0]:
-            line["exception"] = record.exc_info[0].__name__
-            line["at"] = _place(record)
+        if record.exc_info and record.exc_info[1]:
+            chain = list(_causes(record.exc_info[1]))
+            line["exception"] = " from ".join(type(error).__name__ for error in chain)
+            line["at"] = _place(chain[-1])
         return orjson.dumps(line, default=str).decode()
 
 
-def _place(record: logging.LogRecord) -> str:
-    trace = record.exc_info[2] if record.exc_info else None
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next
     if trace is None:

@@ -3,18 +3,17 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.dicom.tags import is_pixel_data
 from gateway.dicomweb import multipart
 from gateway.dicomweb.resources import bulk_path
 from gateway.web import context, frames
 from gateway.web.streams import plain
 
-_PIXEL_DATA = (0x7FE00010,)
-
 
 async def bulkdata(request: Request) -> Response:
     """The value at a path of tags and item numbers; pixel data are answered as frames."""
     path = bulk_path(request.path_params["path"])
-    if path == _PIXEL_DATA:
+    if len(path) == 1 and is_pixel_data(path[0]):
         return await frames.respond(request, ())
     service = context.services(request).bulkdata
     answer = await service.retrieve(context.address(request), path, context.ranges(request))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from starlette.requests import Request
 
@@ -22,6 +22,7 @@ from gateway.settings import GatewaySettings
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _IDENTIFIER = re.compile("[0-9a-z]{32}")
+_SPACE = re.compile(r"(;|,|%3B|%2C)\+", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -46,9 +47,13 @@ def services(request: Request) -> Services:
 
 
 def query(request: Request) -> list[tuple[str, str]]:
-    """The decoded pairs of the query string; a plus sign is a space."""
-    text = request.scope["query_string"].decode("latin-1")
+    """The decoded pairs of the query string; a plus sign is a space.
+
+    Raises:
+        InvalidRequest: it is not UTF-8, percent-encoded or plain.
+    """
     try:
+        text = request.scope["query_string"].decode()
         return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=200)
     except ValueError as error:
         raise InvalidRequest("The query string cannot be read", "query") from error
@@ -56,8 +61,11 @@ def query(request: Request) -> list[tuple[str, str]]:
 
 def ranges(request: Request) -> tuple[MediaRange, ...]:
     """What the client accepts; the query parameter ``accept`` wins (PS3.18 8.3.3.1)."""
-    given = [value for name, value in query(request) if name == "accept"]
-    return accept.parse(", ".join(given) if given else ", ".join(request.headers.getlist("accept")))
+    text = request.scope["query_string"].decode("latin-1")
+    pairs = (pair.partition("=") for pair in text.split("&"))
+    # A plus sign is part of a media type, application/dicom+json, but a space behind a separator.
+    given = [unquote(_SPACE.sub(r"\1 ", value)) for name, _, value in pairs if name == "accept"]
+    return accept.parse(", ".join(given or request.headers.getlist("accept")))
 
 
 def datastore_id(request: Request) -> str:
@@ -124,11 +132,10 @@ def base_url(request: Request) -> str:
     public = services(request).settings.public_url
     if public:
         return public.rstrip("/")
-    scheme = request.url.scheme
-    host = request.headers.get("host", "")
-    server = request.scope.get("server") or ("localhost", None)
-    if not host:
-        host = str(server[0])
-    if host in _LOOPBACK and server[1] and server[1] != _DEFAULT_PORTS.get(scheme):
-        host = f"{host}:{server[1]}"  # some clients leave the port out of Host
+    scheme: str = request.scope["scheme"]
+    name, port = request.scope.get("server") or ("localhost", None)
+    host = request.headers.get("host") or (f"[{name}]" if ":" in name else name)
+    if host in _LOOPBACK or not request.headers.get("host"):
+        # Some clients leave the port, or all of it, out of Host.
+        host += "" if port in (None, _DEFAULT_PORTS.get(scheme)) else f":{port}"
     return f"{scheme}://{host}{request.scope.get('root_path', '').rstrip('/')}"

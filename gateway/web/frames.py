@@ -22,7 +22,7 @@ async def respond(request: Request, numbers: Sequence[int]) -> Response:
     """The frames with ``numbers``, all of them where there are none."""
     service = context.services(request).frames
     answer = await service.retrieve(context.address(request), numbers, context.ranges(request))
-    if len(numbers) == 1:
+    if answer.count == 1:
         return await _one(answer)
     mark = multipart.boundary()
     kind = multipart.content_type(mark, answer.representation.media_type)

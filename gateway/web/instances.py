@@ -35,8 +35,10 @@ async def _parts(answer: InstancesAnswer, mark: str) -> AsyncGenerator[bytes, No
     media_type = answer.representation.media_type
     async with aclosing(answer.files) as files:
         async for file in files:
-            yield multipart.part_head(mark, f"{media_type}; transfer-syntax={file.syntax}")
+            # With the content: what fails before anything is sent can still be an error answer.
+            head = multipart.part_head(mark, f"{media_type}; transfer-syntax={file.syntax}")
             async for piece in file.pieces:
-                yield piece
+                yield head + piece if head else piece
+                head = b""
             yield multipart.PART_TAIL
     yield multipart.end(mark)

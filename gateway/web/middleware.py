@@ -50,7 +50,9 @@ class RequestLog:
             detail = "The gateway failed; its log has the details under this request's X-Request-Id"
             await problem(500, detail)(scope, receive, watched)
         finally:
-            handler = getattr(scope.get("endpoint"), "__qualname__", None)
+            endpoint = scope.get("endpoint")
+            module = getattr(endpoint, "__module__", "").rpartition(".")[2]
+            handler = f"{module}.{endpoint.__qualname__}" if endpoint else None
             _log.info(
                 "request",
                 extra={

@@ -33,7 +33,9 @@ class Stream(StreamingResponse):
         """Send the answer; a failure of the source aborts it, so that nobody takes it for whole."""
         async with aclosing(self._source):
             if scope["method"] == "HEAD":
-                await Response(headers=dict(self.headers))(scope, receive, send)
+                start = {"type": "http.response.start", "status": self.status_code}
+                await send(start | {"headers": self.raw_headers})
+                await send({"type": "http.response.body", "body": b""})
                 return
             await super().__call__(scope, receive, send)
 

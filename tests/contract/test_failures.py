@@ -1,6 +1,10 @@
 """When HealthImaging is away, refuses, or gives damaged data: honest answers, and recovery."""
 
+import gzip
+import json
 import shutil
+import sqlite3
+from contextlib import closing
 
 import httpx
 import pytest
@@ -59,12 +63,33 @@ def test_wrong_credentials_are_502_and_not_ready(fresh):
 
 def test_a_file_that_breaks_off_is_not_taken_for_whole(pair):
     server, gateway = pair
-    packs = sorted(p for p in (server.data / "healthimaging/frames").rglob("*") if p.is_file())
-    shutil.move(packs[-1], server.data / "elsewhere")
+    shutil.move(pack_of(server, 4), server.data / "elsewhere")
     with pytest.raises(httpx.RemoteProtocolError):
         httpx.get(f"{gateway.root}/studies/{STUDY}", timeout=60)
     metadata = httpx.get(f"{gateway.root}/studies/{STUDY}/metadata")
     assert len(metadata.json()) == 4
+
+
+def pack_of(server, number):
+    """The file that holds the frame of the instance with this number."""
+    where = {"datastoreId": server.datastore_id}
+    [summary] = server.imaging.search_image_sets(**where)["imageSetsMetadataSummaries"]
+    answer = server.imaging.get_image_set_metadata(**where, imageSetId=summary["imageSetId"])
+    tree = json.loads(gzip.decompress(answer["imageSetMetadataBlob"].read()))
+    [frame] = [
+        instance["ImageFrames"][0]["ID"]
+        for instance in tree["Study"]["Series"][SERIES]["Instances"].values()
+        if instance["DICOM"]["InstanceNumber"].strip() == str(number)
+    ]
+    with closing(sqlite3.connect(server.data / "healthimaging/healthimaging.sqlite")) as db:
+        [name] = db.execute("SELECT pack FROM frame WHERE id = ?", (frame,)).fetchone()
+    return server.data / "healthimaging/frames" / name[:2] / name
+
+
+def test_a_file_that_cannot_be_begun_is_an_error(pair):
+    server, gateway = pair
+    pack_of(server, 1).unlink()
+    assert httpx.get(f"{gateway.root}/studies/{STUDY}", timeout=60).status_code == 503
 
 
 def test_damaged_pixels_are_an_error_and_not_a_picture(pair):

@@ -65,9 +65,13 @@ def test_an_exception_is_a_type_and_a_place_and_never_its_text(lines):
     except KeyError:
         logging.getLogger("gateway").exception("request_failed", extra={"request": "1"})
     [line] = lines()
-    assert (line["exception"], line["level"], line["request"]) == ("KeyError", "error", "1")
+    assert (line["exception"], line["level"], line["request"]) == (
+        "KeyError from ValueError",
+        "error",
+        "1",
+    )
     assert line["at"].partition(":")[0] == __file__
-    assert line["at"].endswith(" test_an_exception_is_a_type_and_a_place_and_never_its_text")
+    assert line["at"].endswith(" fails")
     assert "secret" not in json.dumps(line)
 
 

@@ -1,7 +1,7 @@
 """Make the DICOM files of this folder: ``python tests/data/dicom/make.py``.
 
 Needs pydicom, imagecodecs and DCMTK (dcmcjpeg, dcmcjpls, dcmcrle). The files cover what pydicom's
-own collection does not: transfer syntaxes, sample layouts, and attributes in odd places. UIDs follow
+own collection does not: transfer syntaxes, sample layouts, attributes in odd places. UIDs follow
 from the names, but for the SOP Instance UIDs that DCMTK assigns to what it compresses.
 """
 

@@ -17,8 +17,6 @@ KINDS = [
     ("<i1", 1),
     ("<u2", 1),
     ("<i2", 1),
-    ("<u4", 1),
-    ("<i4", 1),
     ("<u1", 3),
     ("<u2", 3),
 ]
@@ -87,6 +85,14 @@ def frame(*segments, offsets=None, count=None):
 def test_bytes_of_a_sample_stand_most_significant_first():
     image = ImagePixel(1, 2)
     assert rle.decode(frame(b"\1\1\2\0", b"\1\3\4\0"), image).tolist() == [[0x0103, 0x0204]]
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_samples_of_32_bits(signed):
+    planes = [b"\1\xff\0\0", b"\1\xff\1\0", b"\1\xff\2\0", b"\1\xfe\3\0"]
+    image = ImagePixel(1, 2, 1, 32, 32, signed=signed)
+    expected = [-2 if signed else 0xFFFFFFFE, 0x00010203]
+    assert rle.decode(frame(*planes), image).tolist() == [expected]
 
 
 def test_planes_become_pixels():

@@ -80,7 +80,7 @@ def test_low_pass_wraps_as_an_unsigned_decoder_does():
     samples[0, 3] = 60000
     assert low_pass(samples).tolist() == [[0, 15000, 15000, 0]]
     samples[0, 3], samples[0, 4] = 0, 60000
-    assert low_pass(samples).tolist() == [[0, 65536 - 7500, 45000, 65536 - 15000]]
+    assert low_pass(samples).tolist() == [[0, 65536 - 7500, 45000, 65536 - 7500]]
 
 
 def test_low_pass_leaves_its_argument_alone():

@@ -2,7 +2,7 @@
 
 import base64
 import string
-from datetime import date, time
+from datetime import date
 
 from hypothesis import strategies as st
 from pydicom.datadict import DicomDictionary
@@ -146,7 +146,7 @@ def elements(vr):
 
 
 def nested(*, gaps=True):
-    """Data sets of all VRs, with sequences in sequences; ``gaps``: and empty values among others."""
+    """Data sets of all VRs, sequences in sequences; with ``gaps`` a value among others is empty."""
     inner = _datasets(VRS, _datasets(_FLAT, gaps=gaps), gaps=gaps)
     return _datasets([*VRS, "SQ", "SQ"], inner, gaps=gaps)
 

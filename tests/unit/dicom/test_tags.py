@@ -75,7 +75,7 @@ def test_unknown_keywords(keyword):
         ("0010_020", None),
         ("00100020\n", None),
         (" 00100020", None),
-        ("０0100020", None),
+        ("\uff100100020", None),
         ("0010002G", None),
         ("Nothing", None),
     ],

@@ -45,7 +45,13 @@ def test_encoding_is_what_pydicom_knows(uid):
     assert found.implicit_vr == known.is_implicit_VR
     assert found.big_endian == (not known.is_little_endian)
     assert found.deflated == known.is_deflated
-    assert found.encapsulated == known.is_encapsulated
+    assert found.encapsulated == known.is_encapsulated == ts.is_encapsulated(uid)
+
+
+@pytest.mark.parametrize("uid", ["1.2.840.10008.1.2.4.100", "1.2.3", ""])
+def test_an_unknown_transfer_syntax_is_taken_as_encapsulated(uid):
+    assert uid not in ts.BY_UID
+    assert ts.is_encapsulated(uid)
 
 
 @pytest.mark.parametrize(

@@ -73,11 +73,11 @@ def queries(draw):
     meant = Query(
         level,
         matches,
-        frozenset(NAMES[name] for name in include),
-        everything,
-        fuzzy,
-        limit,
-        offset,
+        include=frozenset(NAMES[name] for name in include),
+        include_all=everything,
+        modes=("fuzzymatching",) if fuzzy else (),
+        limit=limit,
+        offset=offset,
     )
     return urlencode(draw(st.permutations(pairs))), meant
 
@@ -223,7 +223,7 @@ def test_two_different_counts_are_refused(text):
 
 @pytest.mark.parametrize(("value", "fuzzy"), [("true", True), ("false", False)])
 def test_fuzzymatching(value, fuzzy):
-    assert parse(f"fuzzymatching={value}").fuzzy is fuzzy
+    assert ("fuzzymatching" in parse(f"fuzzymatching={value}").modes) is fuzzy
 
 
 @pytest.mark.parametrize("value", ["", "yes", "1", "maybe", "TRUE"])
@@ -376,7 +376,9 @@ INCLUDED = frozenset({0x00081030, 0x00080060, 0x00080090, 0x00100030})
     ],
 )
 def test_the_study_list_of_a_viewer(key, matches):
-    assert parse(key + OHIF) == Query(Level.STUDY, matches, INCLUDED, fuzzy=True, limit=101)
+    assert parse(key + OHIF) == Query(
+        Level.STUDY, matches, include=INCLUDED, modes=("fuzzymatching",), limit=101
+    )
 
 
 def test_the_query_of_a_slide_viewer():

@@ -8,7 +8,8 @@ from gateway.dicomweb import warnings
 
 
 @pytest.mark.parametrize(
-    "text", [warnings.remaining(7), warnings.truncated(10_000), warnings.not_fuzzy()]
+    "text",
+    [warnings.remaining(7), warnings.truncated(10_000), warnings.not_supported("fuzzymatching")],
 )
 def test_the_form_of_a_warning(text):
     assert re.fullmatch(r'299 [!-~]+ "[^"\\]+"', text)
@@ -27,5 +28,5 @@ def test_a_search_that_was_ended_says_after_how_much():
 def test_fuzzy_matching_is_refused_in_the_words_of_the_standard():
     assert (
         "The fuzzymatching parameter is not supported. Only literal matching has been performed."
-        in warnings.not_fuzzy()
+        in warnings.not_supported("fuzzymatching")
     )

@@ -81,6 +81,24 @@ def test_keys_come_in_the_order_of_their_bytes(tmp_path_factory, tree, prefix, a
         assert status.st_size == len(utf8(key))
 
 
+def test_only_folders_that_can_hold_a_wanted_key_are_read(buckets, monkeypatch):
+    for key in ("a/b/1", "a/c/1", "b/1", "c/d/1", "c/e/1"):
+        put(buckets, key)
+    real, read = os.scandir, []
+    root = buckets.folder("bucket")
+
+    def scandir(folder):
+        read.append(str(folder.relative_to(root)))
+        return real(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert listed(buckets, prefix="a/b") == ["a/b/1"]
+    assert read == [".", "a", "a/b"]
+    read.clear()
+    assert listed(buckets, after="c/d/1") == ["c/e/1"]
+    assert read == [".", "c", "c/d", "c/e"]
+
+
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory):
     """An empty bucket with files called ``a`` around it."""

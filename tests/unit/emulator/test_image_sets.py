@@ -130,7 +130,7 @@ def test_versions_are_paged_from_the_newest(db, datastore_id, size):
     db.executemany(sql, [(ID, number, number) for number in range(2, total + 1)])
     row = image_sets.find(db, datastore_id, ID)
     seen, parameters = [], {"imageSetId": ID, "maxResults": size}
-    while True:
+    for _ in range(total + 1):
         answer = image_sets.versions(db, row, parameters, PAGER)
         page = answer["imageSetPropertiesList"]
         seen += [int(one["versionId"]) for one in page]

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import time
 from datetime import UTC, datetime
 from io import BytesIO
 from urllib.parse import quote, unquote, urlencode, urlsplit
@@ -448,6 +449,16 @@ def test_unknown_members_and_parameters_are_ignored():
     assert call.parameters == {"clientToken": "t"}
 
 
+@pytest.fixture
+def _elsewhere(monkeypatch):
+    """A server whose local time is not UTC."""
+    monkeypatch.setenv("TZ", "UTC-9")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -457,6 +468,7 @@ def test_unknown_members_and_parameters_are_ignored():
         (1700000000, datetime.fromtimestamp(1700000000, UTC)),
     ],
 )
+@pytest.mark.usefixtures("_elsewhere")
 def test_a_timestamp_may_be_text(text, expected):
     values = [{"createdAt": text}, {"createdAt": text}]
     item = {"operator": "BETWEEN", "values": values}

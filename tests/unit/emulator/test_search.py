@@ -154,7 +154,7 @@ class Store:
     def pages(self, size, wanted, meanwhile=lambda: None):
         """Identifiers of all pages; ``meanwhile`` is called between two."""
         found, token = [], {}
-        while True:
+        for _ in range(100):
             answer = self.search(searchCriteria=wanted, maxResults=size, **token)
             page = [one["imageSetId"] for one in answer["imageSetsMetadataSummaries"]]
             found += page
@@ -163,6 +163,7 @@ class Store:
             assert len(page) == size
             token = {"nextToken": answer["nextToken"]}
             meanwhile()
+        raise AssertionError("the pages have no end")
 
 
 @pytest.fixture(scope="module")

@@ -73,7 +73,7 @@ def test_a_request_is_one_line(logged):
         "event": "request",
         "request": dict(start["headers"])[b"x-request-id"].decode(),
         "method": "GET",
-        "handler": "endpoint",
+        "handler": "test_middleware.endpoint",
         "status": 200,
         "bytes": 8,
     }
