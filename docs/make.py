@@ -73,8 +73,8 @@ that image set is read).
 
 ## Transfer syntaxes
 
-{len(BY_UID)} are imported by HealthImaging; {len(retained)} keep their frames' bytes. Frames go out as
-stored, or decoded as Explicit VR Little Endian.
+{len(BY_UID)} are imported by HealthImaging; {len(retained)} keep their frames' bytes. Frames go
+out as stored, or decoded as Explicit VR Little Endian.
 
 | UID | name | stored as | media type of a frame |
 |---|---|---|---|

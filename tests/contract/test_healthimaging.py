@@ -123,7 +123,7 @@ def test_an_image_set_its_metadata_frames_and_versions(healthimaging, library):
     assert frame["FrameSizeInBytes"] == 384000
     got = client.get_image_frame(**where, imageFrameInformation={"imageFrameId": frame["ID"]})
     assert got["contentType"] == "image/jph"
-    assert got["imageFrameBlob"].read(2) == b"\xff\x4f"
+    assert got["imageFrameBlob"].read().startswith(b"\xff\x4f")
     versions = client.list_image_set_versions(**where)["imageSetPropertiesList"]
     assert [one["versionId"] for one in versions] == ["1"]
     assert versions[0]["ImageSetWorkflowStatus"] == "CREATED"

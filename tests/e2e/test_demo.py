@@ -134,12 +134,16 @@ def test_a_folder_of_files_good_and_bad(demo, tmp_path):
 def test_an_import_that_is_interrupted_goes_on_at_the_next_start(demo, tmp_path):
     folder = tmp_path / "samples"
     folder.mkdir()
+    noise = np.random.default_rng(120).integers(-999, 999, (512, 512), dtype="<i2").tobytes()
     for number in range(120):
-        files.write(folder / f"{number:03}.dcm", files.ct(number, size=256))
-    first = demo("--samples", str(folder))
+        dataset = files.ct(number, size=512)
+        dataset.PixelData = noise
+        files.write(folder / f"{number:03}.dcm", dataset)
+    first = demo("--samples", str(folder), HEALTHIMAGING_WORKERS="1")
     for line in first.process.stdout:
         if "of 120 files" in line:
             break
+    assert int(line.split()[1]) < 100
     assert first.stop() == (0, "")
     second = demo("--samples", str(folder))
     root = second.root()

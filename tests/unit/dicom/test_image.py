@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.pixels.utils import get_expected_length
 
@@ -96,6 +97,22 @@ def test_subsampled(photometric, samples, subsampled):
 def test_dtype(allocated, signed, floating, dtype):
     pixel = ImagePixel(1, 1, bits_allocated=allocated, signed=signed, floating=floating)
     assert np.dtype(pixel.dtype) == np.dtype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("allocated", "floating", "keyword", "vr"),
+    [
+        (1, False, "PixelData", "OB"),
+        (8, False, "PixelData", "OB"),
+        (16, False, "PixelData", "OW"),
+        (32, False, "PixelData", "OW"),
+        (32, True, "FloatPixelData", "OF"),
+        (64, True, "DoubleFloatPixelData", "OD"),
+    ],
+)
+def test_element_of_native_pixels(allocated, floating, keyword, vr):
+    pixel = ImagePixel(1, 1, bits_allocated=allocated, floating=floating)
+    assert image.pixel_element(pixel) == (tag_for_keyword(keyword), vr)
 
 
 def test_shape():

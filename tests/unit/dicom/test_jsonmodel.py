@@ -148,6 +148,10 @@ def test_decimal_strings(text, expected):
         ("1.0", 1),
         ("1.5", "1.5"),
         ("x1", "x1"),
+        ("9223372036854775807", 9223372036854775807),
+        ("9" * 30, "9" * 30),
+        ("-" + "9" * 30, "-" + "9" * 30),
+        ("1e300", "1e300"),
         ("inf", "inf"),
         ("", None),
     ],
@@ -156,6 +160,7 @@ def test_integer_strings(text, expected):
     [found] = one("IS", [text])["Value"]
     assert found == expected
     assert type(found) is type(expected)
+    assert orjson.loads(orjson.dumps(found)) == expected
 
 
 @pytest.mark.parametrize("vr", ["FL", "FD"])
@@ -221,9 +226,11 @@ def test_bytes_are_base64(vr):
 
 
 @pytest.mark.parametrize("vr", ["OB", "OD", "OF", "OL", "OV", "OW", "UN"])
-@pytest.mark.parametrize(("count", "linked"), [(8, False), (1023, False), (1024, True)])
-def test_large_values_become_links(vr, count, linked):
-    found = one(vr, octets(count), link=lambda path: f"http://gateway/{path}", limit=1023)
+@pytest.mark.parametrize("limit", [1022, 1023, 1024])
+@pytest.mark.parametrize("beyond", [-1014, -1, 0, 1, 2, 3])
+def test_large_values_become_links(vr, limit, beyond):
+    count, linked = limit + beyond, beyond > 0
+    found = one(vr, octets(count), link=lambda path: f"http://gateway/{path}", limit=limit)
     kept = {"InlineBinary": octets(count)}
     assert found == {"vr": vr, **({"BulkDataURI": "http://gateway/00111001"} if linked else kept)}
 

@@ -1,7 +1,7 @@
 """Tags and dictionary entries, against pydicom's dictionary."""
 
 import pytest
-from pydicom.datadict import DicomDictionary, tag_for_keyword
+from pydicom.datadict import DicomDictionary
 from pydicom.tag import Tag
 
 from gateway.dicom import tags
@@ -48,11 +48,14 @@ def test_the_keyword_of_a_repeating_group_names_the_first_group():
     assert tags.by_keyword("OverlayRows").tag == 0x60000010
     assert tags.by_keyword("OverlayData").tag == 0x60003000
     assert tags.by_keyword("CurveData").tag == 0x50003000
+    assert tags.by_keyword("SourceImageIDs").tag == 0x00203100
+    assert tags.by_keyword("VariablePixelData").tag == 0x7F000010
 
 
-@pytest.mark.parametrize("keyword", ["NoSuchKeyword", "patientid", "Patient ID", "PatientID "])
+@pytest.mark.parametrize(
+    "keyword", ["", "NoSuchKeyword", "patientid", "Patient ID", "PatientID ", "60000010"]
+)
 def test_unknown_keywords(keyword):
-    assert tag_for_keyword(keyword) is None
     assert tags.by_keyword(keyword) is None
 
 
@@ -77,6 +80,7 @@ def test_unknown_keywords(keyword):
         (" 00100020", None),
         ("\uff100100020", None),
         ("0010002G", None),
+        ("", None),
         ("Nothing", None),
     ],
 )
@@ -119,6 +123,11 @@ def test_private_tags(tag, private, creator):
 def test_kinds_of_tags(test, yes, no):
     assert all(map(test, yes))
     assert not any(map(test, no))
+
+
+@pytest.mark.parametrize("look_up", [tags.by_keyword, tags.by_tag])
+def test_clients_cannot_fill_the_memory_with_names(look_up):
+    assert look_up.cache_info().maxsize < 100_000
 
 
 def test_how_tags_are_written():

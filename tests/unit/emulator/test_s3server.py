@@ -254,23 +254,27 @@ def test_an_upload_that_breaks_off_leaves_no_object(client):
     assert client.list().texts("Key") == []
 
 
-@settings(deadline=None, max_examples=150)
+@pytest.fixture(scope="module")
+def uploads(tmp_path_factory):
+    return Client(tmp_path_factory.mktemp("uploads"))
+
+
+@settings(deadline=None, max_examples=100)
 @given(
     chunks=st.lists(st.binary(min_size=1, max_size=20) | st.just(b"\r\n0\r\n"), max_size=4),
     cuts=st.lists(st.integers(0, 200), max_size=8),
     extension=st.sampled_from([b"", b";chunk-signature=0"]),
     trailer=st.sampled_from([b"\r\n", b"x-amz-checksum-crc32:AAAAAA==\r\n\r\n"]),
 )
-def test_the_framing_of_an_upload_is_taken_off(tmp_path_factory, chunks, cuts, extension, trailer):
-    client = Client(tmp_path_factory.mktemp("framed"))
+def test_the_framing_of_an_upload_is_taken_off(uploads, chunks, cuts, extension, trailer):
     framed = b"".join(b"%x%s\r\n%s\r\n" % (len(one), extension, one) for one in chunks)
     framed += b"0\r\n" + trailer
     places = sorted({0, len(framed), *(cut for cut in cuts if cut < len(framed))})
     pieces = [framed[first:last] for first, last in pairwise(places)]
-    answer = client.send("PUT", "/bucket/a", pieces, FRAMED)
+    answer = uploads.send("PUT", "/bucket/a", pieces, FRAMED)
     content = b"".join(chunks)
     assert answer.headers["etag"] == f'"{hashlib.md5(content).hexdigest()}"'
-    assert client.send("GET", "/bucket/a").body == content
+    assert uploads.send("GET", "/bucket/a").body == content
 
 
 def completion(*numbers):

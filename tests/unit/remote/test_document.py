@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
-from gateway.dicom import transfer_syntaxes as ts
+from gateway.dicom import image, transfer_syntaxes as ts
 from gateway.errors import UpstreamInvalid
 from gateway.remote import document
 from tests import files
@@ -214,6 +214,14 @@ def test_the_modality_of_an_instance_is_its_own_or_the_series():
     assert only(series={"Modality": "CT "}).modality == "CT"
     assert only({"Modality": "MR"}, series={"Modality": "CT"}).modality == "MR"
     assert only({"Modality": None}, series={"Modality": None}).modality == ""
+
+
+@each_document
+def test_the_layout_of_the_pixels_is_that_of_the_whole_data_set(name):
+    for instance in document.parse(ID, DOCUMENTS[name]).instances.values():
+        expected = image.from_dataset(instance.dataset(), len(instance.frames))
+        assert instance.pixel() == expected
+        assert expected.rows > 0
 
 
 def test_pixels_and_file_meta_information_are_not_attributes():
@@ -426,7 +434,8 @@ def test_a_damaged_document_is_refused_or_read():
 
 
 def test_a_document_that_inflates_without_end_is_refused(monkeypatch):
-    content = gzip.compress(b'{"a":"' + b" " * 100_000)
+    content = gzip.compress(b" " * 100_000 + DOCUMENTS["ct_2025"])
+    assert document.parse(ID, content).instances
     monkeypatch.setattr(document, "_MAX_DOCUMENT", 10_000)
     with pytest.raises(UpstreamInvalid):
         document.parse(ID, content)

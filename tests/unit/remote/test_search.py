@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 
 from gateway.dicom import matching, tags
 from gateway.dicomweb import query as queries
-from gateway.dicomweb.query import Level
+from gateway.dicomweb.query import Level, Query
 from gateway.emulator import image_sets, model, resources
 from gateway.emulator.paging import Pager
 from gateway.emulator.search import search as healthimaging
@@ -90,9 +90,10 @@ def test_a_list_that_is_too_long_is_not_searched_one_by_one():
 @pytest.mark.parametrize("key", ["P*", "*", "?1", "P?", "**", "*P1*", ""])
 @pytest.mark.parametrize("keyword", list(EXACT))
 def test_a_wildcard_is_not_pushed_down(keyword, key):
-    assert plan(parse((keyword, key))) == EVERYTHING
-    pairs = ((keyword, key), ("StudyDate", "20240102"))
-    assert plan(parse(*pairs)) == dates("20240102", "20240102")
+    path = (tags.by_keyword(keyword).tag,)
+    assert plan(Query(Level.STUDY, {path: (key,)})) == EVERYTHING
+    with_date = {path: (key,), (0x00080020,): ("20240102",)}
+    assert plan(Query(Level.STUDY, with_date)) == dates("20240102", "20240102")
 
 
 def test_a_list_with_a_wildcard_is_not_pushed_down():
@@ -115,6 +116,14 @@ def test_a_wildcard_does_not_hinder_a_less_selective_key():
 )
 def test_study_dates_are_one_search(key, low, high):
     assert plan(parse(("StudyDate", key))) == dates(low, high)
+
+
+def test_what_nothing_can_match_is_not_searched():
+    assert plan(parse(("StudyDate", "20240131-20240101"))) == Plan((), True)
+    assert plan(parse(("PatientID", "P" * 257))) == Plan((), True)
+    found = plan(parse(("PatientID", "P1\\" + "P" * 257)))
+    assert found == Plan((equal("DICOMPatientId", "P1"),), True)
+    assert len(plan(parse(("PatientID", "P" * 256))).searches) == 1
 
 
 @pytest.mark.parametrize(
@@ -151,7 +160,7 @@ VALUES = {
     "PatientSex": ["O", ""],
 }
 KEYS = {
-    "StudyInstanceUID": ["1.2", "1.2.3", "1.2,1.2.3", "9,1.2", "1.*"],
+    "StudyInstanceUID": ["1.2", "1.2.3", "1.2,1.2.3", "9,1.2", "*"],
     "SeriesInstanceUID": ["1.3", "1.3,1.3.1", "9"],
     "AccessionNumber": ["A1", "A*", "?1", " A2 ", "*", ""],
     "PatientID": ["P1", "P2", "P*", "P1\\P2"],
