@@ -239,6 +239,47 @@ def test_two_servers_do_not_share_a_data_folder(fresh):
     assert "is in use by another embedded HealthImaging server" in done.stderr
 
 
+def test_no_patient_data_is_logged_at_the_chattiest_level(demo, tmp_path):
+    folder = tmp_path / "samples"
+    folder.mkdir()
+    good, long, wrong, torn = (files.ct(number) for number in range(1, 5))
+    for dataset in (good, long, wrong, torn):
+        dataset.PatientName = "SECRET^Ünsal"
+        dataset.PatientID = "SECRET1"
+        dataset.SpecificCharacterSet = "ISO_IR 192"
+    with pytest.warns(UserWarning):
+        long.PatientID = "SECRET" * 50
+        wrong.PatientBirthDate = "SECRET"
+        wrong.PatientAge = "SECRETS"
+    del torn.Rows
+    for name, dataset in {"good": good, "long": long, "wrong": wrong, "torn": torn}.items():
+        files.write(folder / f"{name}.dcm", dataset)
+    running = demo(
+        "--samples", str(folder), GATEWAY_LOG_LEVEL="debug", HEALTHIMAGING_LOG_LEVEL="debug"
+    )
+    root = running.root()
+    [study] = httpx.get(f"{root}/studies", params={"PatientName": "SECRET*"}).json()
+    uid = study["0020000D"]["Value"][0]
+    for address, parameters in [
+        ("studies", {"PatientID": "SECRET1", "StudyDate": "SECRET"}),
+        ("studies", {"Unknown": "SECRET1"}),
+        ("studies", {"PatientID": "SECRET1", "includefield": "all"}),
+        (f"studies/{uid}", {}),
+        (f"studies/{uid}/metadata", {}),
+        (f"studies/{uid}/series/SECRET/metadata", {}),
+        ("SECRET", {}),
+    ]:
+        answer = httpx.get(f"{root}/{address}", params=parameters)
+        if answer.is_error:
+            assert "SECRET" not in answer.json()["detail"]
+    status, complaints = running.stop()
+    assert status == 0
+    assert '"status": 200' in complaints or '"status":200' in complaints
+    for line in [*running.lines, *complaints.splitlines()]:
+        assert "SECRET" not in line
+        assert "nsal" not in line
+
+
 def test_import_from_the_command_line(fresh, tmp_path):
     folder = tmp_path / "studies"
     folder.mkdir()
