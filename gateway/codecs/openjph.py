@@ -1,5 +1,9 @@
 """HTJ2K through OpenJPH (imagecodecs); encodes and decodes without the GIL."""
 
+import sys
+import threading
+from typing import Any, Final
+
 import imagecodecs
 import numpy as np
 
@@ -9,8 +13,44 @@ from gateway.codecs.samples import Samples, conform
 from gateway.dicom.image import ImagePixel
 from gateway.errors import CodecError
 
-_LOWEST = 64
-_LEVELS = 5
+_LOWEST: Final = 64
+_LEVELS: Final = 5
+_MODULE: Final = "imagecodecs._htj2k."
+
+
+class _Unraised:
+    """What imagecodecs does not raise: an OpenJPH error inside a frame, whose rest is then zero.
+
+    It stands in as ``sys.unraisablehook``, which the thread that decodes calls.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._thread = threading.local()
+        self._next: Any = sys.__unraisablehook__
+
+    def watch(self) -> None:
+        """Forget this thread's error, and see the next."""
+        with self._lock:
+            if sys.unraisablehook is not self:
+                self._next, sys.unraisablehook = sys.unraisablehook, self
+        self._thread.error = None
+
+    @property
+    def error(self) -> BaseException | None:
+        """What was not raised in this thread since it began to watch."""
+        found: BaseException | None = self._thread.error
+        return found
+
+    def __call__(self, unraisable: Any) -> None:
+        """Keep an error of OpenJPH, pass on any other."""
+        if str(unraisable.object).startswith(_MODULE):
+            self._thread.error = unraisable.exc_value
+        else:
+            self._next(unraisable)
+
+
+_unraised: Final = _Unraised()
 
 
 def encode(samples: Samples, image: ImagePixel) -> bytes:
@@ -63,8 +103,11 @@ def decode(frame: bytes, image: ImagePixel) -> Samples:
     header = jpeg_2000(frame)
     if not header.reversible:
         return openjpeg.decode(frame, image)
+    _unraised.watch()
     try:
         decoded = imagecodecs.htj2k_decode(unboxed(frame), planar=False)
     except (RuntimeError, ValueError, TypeError) as error:
         raise CodecError(f"OpenJPH cannot decode the frame: {error}") from error
+    if _unraised.error is not None:
+        raise CodecError(f"OpenJPH cannot decode the frame: {_unraised.error}")
     return conform(decoded, image, header.precision)

@@ -20,6 +20,7 @@ from pydicom.hooks import raw_element_vr
 from pydicom.valuerep import PN_DELIMS, TEXT_VR_DELIMS
 
 from gateway.dicom import tags, vrs
+from gateway.emulator.failures import FileRejected
 from gateway.emulator.part10 import check_complete
 
 Attributes: TypeAlias = dict[str, Any]
@@ -78,11 +79,11 @@ def _entries(dataset: Dataset, outer: _Context) -> Iterator[tuple[int, tuple[str
 
 def _key(tag: int, vr: str, context: _Context) -> str:
     attribute = tags.by_tag(tag)
-    if attribute is None:
-        context.vrs.setdefault(tags.hex8(tag), vr)
-    if attribute is None or not attribute.keyword or tags.is_repeater(tag):
-        return tags.hex8(tag)
-    return attribute.keyword
+    named = attribute is not None and attribute.keyword and not tags.is_repeater(tag)
+    key = attribute.keyword if attribute and named else tags.hex8(tag)
+    if attribute is None or vr not in attribute.vr.split(" or "):
+        context.vrs.setdefault(key, vr)
+    return key
 
 
 def _encodings(dataset: Dataset, outer: _Context) -> tuple[str, ...]:
@@ -113,10 +114,18 @@ def _element(
         vr = _vr(element, dataset, context)
         if vr != "SQ":
             return vr, _value(vr, element, context)
-        element = dataset[element.tag]
+        element = _sequence(dataset, element)
     # pydicom has parsed nothing else than sequences by now.
     items = [dict(entry for _, entry in _entries(item, context)) for item in element.value or ()]
     return "SQ", items or None
+
+
+def _sequence(dataset: Dataset, element: RawDataElement) -> DataElement:
+    try:
+        return dataset[element.tag]
+    except Exception as error:  # pydicom raises whatever the bytes provoke
+        name = tags.named(element.tag)
+        raise FileRejected(f"the sequence {name} is corrupt: {type(error).__name__}") from error
 
 
 def _vr(element: RawDataElement, dataset: Dataset, context: _Context) -> str:

@@ -1,6 +1,8 @@
 """HTJ2K as it is written, decoded by OpenJPEG too, and as it is read."""
 
 import struct
+import sys
+from contextlib import suppress
 from itertools import accumulate
 
 import imagecodecs
@@ -311,6 +313,36 @@ def test_a_frame_cut_in_its_headers_is_refused(end):
     frame = openjph.encode(samples, described(samples, 12))
     with pytest.raises(CodecError):
         openjph.decode(frame[:end], described(samples, 12))
+
+
+def test_an_error_that_imagecodecs_cannot_raise_is_an_error():
+    samples = np.cumsum(np.ones((200, 150), "<u2"), 0, dtype="<u2")
+    frame = openjph.encode(samples, described(samples))
+    generator = np.random.default_rng(7)
+    seen = []
+    for _ in range(400):
+        damaged = bytearray(frame)
+        for at in generator.integers(60, len(frame), 3):
+            damaged[at] ^= 0x55
+        with suppress(CodecError):
+            seen.append(openjph.decode(bytes(damaged), described(samples)).any())
+    assert all(seen)
+    assert len(seen) < 400
+
+
+def test_other_errors_that_are_not_raised_are_passed_on(monkeypatch):
+    class Loud:
+        def __del__(self):
+            raise ValueError("loud")
+
+    heard = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda found: heard.append(found.exc_value))
+    samples = np.ones((8, 8), "<u1")
+    openjph.decode(openjph.encode(samples, described(samples)), described(samples))
+    assert sys.unraisablehook is not None
+    Loud()
+    assert [str(error) for error in heard] == ["loud"]
+    openjph.decode(openjph.encode(samples, described(samples)), described(samples))
 
 
 def test_a_frame_of_another_shape_is_refused():
