@@ -1,10 +1,17 @@
 """Fixtures that all tests share."""
 
+import os
+
 import httpx
 import pytest
+from hypothesis import settings
 
 from tests import files
 from tests.running import Gateway, HealthImaging
+
+# The same examples in every run; HYPOTHESIS_PROFILE=default draws new ones.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture(scope="session")

@@ -21,10 +21,13 @@ class Candidate:
     """The image sets of one study or one series, the preferred first.
 
     ``decided`` says that it is exactly one result, which matches, whatever its documents hold.
+    ``modalities`` says that these are all of a study, whose documents decide whether Modalities in
+    Study matches.
     """
 
     summaries: tuple[Summary, ...]
     decided: bool
+    modalities: bool = False
 
 
 def candidates(query: Query, summaries: Iterable[Summary]) -> list[Candidate]:
@@ -34,8 +37,13 @@ def candidates(query: Query, summaries: Iterable[Summary]) -> list[Candidate]:
         study = str(summary.tags.get(_STUDY_UID) or summary.image_set_id)
         studies.setdefault(study, []).append(summary)
     units: dict[tuple[str, str], list[Summary]] = {}
+    open_studies = set()
     for study, members in studies.items():
-        if _may_have_modalities(query, members):
+        verdict = _has_modalities(query, members)
+        if verdict is None:
+            open_studies.add(study)
+            units[study, ""] = members
+        elif verdict:
             units |= {(study, series): part for series, part in _units(query, members).items()}
     found = []
     for key in sorted(units, key=lambda key: (key[0], _series_number(units[key]), key)):
@@ -44,7 +52,7 @@ def candidates(query: Query, summaries: Iterable[Summary]) -> list[Candidate]:
             whole = query.level is Level.STUDY or key[1] != ""
             named = bool(units[key][0].tags.get(_STUDY_UID))
             decided = verdict is True and whole and named and query.level is not Level.INSTANCE
-            found.append(Candidate(tuple(units[key]), decided))
+            found.append(Candidate(tuple(units[key]), decided, key[0] in open_studies))
     found.sort(key=_study_time, reverse=True)
     return found
 
@@ -60,13 +68,16 @@ def _units(query: Query, members: list[Summary]) -> dict[str, list[Summary]]:
     return units
 
 
-def _may_have_modalities(query: Query, members: list[Summary]) -> bool:
-    """False if Modalities in Study is a key and no series of the study has one of its values."""
+def _has_modalities(query: Query, members: list[Summary]) -> bool | None:
+    """Whether a series of the study has a value of Modalities in Study; None: documents decide."""
     keys = query.matches.get((attributes.MODALITIES_IN_STUDY,), ("",))
-    values = [item.tags.get("DICOMSeriesModality") for item in members]
-    if any(map(matching.is_universal, keys)) or None in values:
+    if any(map(matching.is_universal, keys)):
         return True
-    return matching.element_matches((attributes.MODALITIES_IN_STUDY, "CS", values), keys)
+    values = [item.tags.get("DICOMSeriesModality") for item in members]
+    known = [value for value in values if value is not None]
+    if matching.element_matches((attributes.MODALITIES_IN_STUDY, "CS", known), keys):
+        return True
+    return False if len(known) == len(values) else None
 
 
 def _series_number(members: list[Summary]) -> int:

@@ -55,6 +55,16 @@ def matches(query: Query, unit: Unit) -> bool:
     )
 
 
+def has_modalities(query: Query, instances: Iterable[Instance]) -> bool:
+    """Whether one of ``instances``, all of a study, has a value of the key Modalities in Study."""
+    keys = query.matches.get((attributes.MODALITIES_IN_STUDY,), ("",))
+    found = sorted({one.modality for one in instances} - {""})
+    universal = any(map(matching.is_universal, keys))
+    return universal or matching.element_matches(
+        (attributes.MODALITIES_IN_STUDY, "CS", found), keys
+    )
+
+
 def _witnesses(keys: Iterable[Path], unit: Unit) -> Iterable[Instance]:
     """The instances whose attributes decide: one a series where no key is of the instance level."""
     if not all(path[0] in attributes.SERIES_LEVEL for path in keys):
@@ -64,7 +74,7 @@ def _witnesses(keys: Iterable[Path], unit: Unit) -> Iterable[Instance]:
 
 def _matches_computed(tag: int, keys: Sequence[str], unit: Unit) -> bool:
     if tag == attributes.MODALITIES_IN_STUDY and unit.level is not Level.STUDY:
-        return True  # decided for the whole study, see candidates
+        return True  # decided for the whole study: by candidates, or by has_modalities
     element = _computed(unit, "").get(tag)
     if element is None or tag == attributes.RETRIEVE_URL:
         return any(map(matching.is_universal, keys))

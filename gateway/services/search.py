@@ -4,7 +4,7 @@ A search result of HealthImaging carries a dozen attributes. Where they decide a
 documents of what goes out are read; otherwise those of all candidates.
 """
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
@@ -73,7 +73,7 @@ class Search:
         truncated = False
         if query.image_set_id is not None:
             document = await self._library.image_set(datastore_id, query.image_set_id)
-            await self._match(query, document.instances.values(), window)
+            await self._match(query, document.instances.values(), window, modalities=True)
         else:
             summaries, truncated = await self._find(datastore_id, query)
             await self._read(datastore_id, query, candidates(query, summaries), window)
@@ -122,14 +122,22 @@ class Search:
                 window.units += results.group(query.level, instances)
             window.total = total
             return
-        async for instances in self._instances(datastore_id, found):
-            window.documents += len({one.image_set_id for one in instances})
-            await self._match(query, instances, window)
-            if window.may_end():
-                return
+        async with aclosing(self._instances(datastore_id, found)) as documents:
+            for candidate in found:
+                instances = await anext(documents)
+                window.documents += len(candidate.summaries)
+                await self._match(query, instances, window, modalities=candidate.modalities)
+                if window.may_end():
+                    return
 
-    async def _match(self, query: Query, instances: Iterable[Instance], window: _Window) -> None:
+    async def _match(
+        self, query: Query, instances: Collection[Instance], window: _Window, *, modalities: bool
+    ) -> None:
+        """Add what matches; ``modalities`` says that Modalities in Study is open, see Candidate."""
+
         def matched() -> list[Unit]:
+            if modalities and not results.has_modalities(query, instances):
+                return []
             units = sorted(results.group(query.level, instances), key=_order)
             return [unit for unit in units if results.matches(query, unit)]
 

@@ -1,7 +1,7 @@
 """Search: the fewest calls to HealthImaging, and never another answer for it."""
 
 import pytest
-from hypothesis import given, settings as hypothesis_settings, strategies as st
+from hypothesis import example, given, settings as hypothesis_settings, strategies as st
 
 from gateway.dicomweb.query import Level
 from tests.unit.services.memory import MemoryHealthImaging, image_set, instance
@@ -178,6 +178,11 @@ def stored(sets, silent):
 
 @hypothesis_settings(deadline=None, max_examples=60)
 @given(SETS, KEYS, st.sampled_from(Level))
+@example(
+    [{"study": 1, "series": 1, "sops": [1], "modality": "MR", "updated": 1, "primary": None}],
+    "ModalitiesInStudy=CT",
+    SERIES,
+)
 def test_what_a_search_tells_makes_it_cheaper_and_nothing_else(sets, text, level):
     """The documents alone give the same results as the short cut by the search's attributes."""
     by_uid = [
