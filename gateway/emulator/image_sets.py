@@ -69,7 +69,9 @@ def insert(db: sqlite3.Connection, new: NewImageSet, now: float) -> None:
     """Make an image set visible, at version 1."""
     tags = dicom_tags(new.attributes, new.instances)
     db.execute(
-        "INSERT INTO image_set VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO image_set (id, datastore_id, version, created_at, updated_at, tags, "
+        "patient_id, accession_number, study_id, study_uid, series_uid, study_datetime, "
+        "accessed_at) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             new.id,
             new.datastore_id,
@@ -82,10 +84,13 @@ def insert(db: sqlite3.Connection, new: NewImageSet, now: float) -> None:
             tags.get("DICOMStudyInstanceUID"),
             tags.get("DICOMSeriesInstanceUID"),
             study_datetime(tags.get("DICOMStudyDate", ""), tags.get("DICOMStudyTime", "")),
+            now,
         ),
     )
     db.execute(
-        "INSERT INTO image_set_version VALUES (?, 1, 'ACTIVE', 'CREATED', ?, ?)", (new.id, now, now)
+        "INSERT INTO image_set_version (image_set_id, version, state, workflow_status, created_at, "
+        "updated_at) VALUES (?, 1, 'ACTIVE', 'CREATED', ?, ?)",
+        (new.id, now, now),
     )
 
 

@@ -23,7 +23,8 @@ def submit(db: sqlite3.Connection, parameters: Mapping[str, Any]) -> dict[str, A
     job_id = uuid4().hex
     now = time.time()
     db.execute(
-        "INSERT INTO job VALUES (?, ?, ?, 'SUBMITTED', ?, ?, ?, ?, NULL, NULL)",
+        "INSERT INTO job (id, datastore_id, name, status, role_arn, input_uri, output_uri, "
+        "submitted_at, input_owner_account_id) VALUES (?, ?, ?, 'SUBMITTED', ?, ?, ?, ?, ?)",
         (
             job_id,
             parameters["datastoreId"],
@@ -32,6 +33,7 @@ def submit(db: sqlite3.Connection, parameters: Mapping[str, Any]) -> dict[str, A
             parameters["inputS3Uri"],
             parameters["outputS3Uri"],
             now,
+            parameters.get("inputOwnerAccountId"),
         ),
     )
     return {

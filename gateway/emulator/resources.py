@@ -24,12 +24,32 @@ def arn(region: str, datastore_id: str, image_set_id: str | None = None) -> str:
     return f"arn:aws:medical-imaging:{region}:{ACCOUNT}:datastore/{datastore_id}{tail}"
 
 
-def create_datastore(db: sqlite3.Connection, parameters: Mapping[str, Any], region: str) -> str:
-    """Insert a data store and its tags; its identifier."""
+IMPORT_RULE_TAG: Final = "embedded:import-rule"
+"""A tag given at creation that decides how imports meet what is there, see IMPORT_RULES."""
+
+PRIMARY: Final = "primary"
+NEW_IMAGE_SETS: Final = "new-image-sets"
+IMPORT_RULES: Final = (PRIMARY, NEW_IMAGE_SETS)
+"""One primary image set for each series across jobs; or new image sets from every job (2023)."""
+
+
+def create_datastore(
+    db: sqlite3.Connection, parameters: Mapping[str, Any], region: str, import_rule: str = PRIMARY
+) -> str:
+    """Insert a data store and its tags; its identifier.
+
+    Raises:
+        Fault: ValidationException, the tag with the import rule has another value.
+    """
     datastore_id = uuid4().hex
     now = time.time()
+    rule = parameters.get("tags", {}).get(IMPORT_RULE_TAG, import_rule)
+    if rule not in IMPORT_RULES:
+        raise invalid(f"The tag {IMPORT_RULE_TAG} must be one of {', '.join(IMPORT_RULES)}")
     db.execute(
-        "INSERT INTO datastore VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO datastore (id, name, status, created_at, updated_at, kms_key_arn, "
+        "lambda_authorizer_arn, lossless_storage_format, import_rule) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             datastore_id,
             parameters.get("datastoreName") or f"datastore-{datastore_id[:8]}",
@@ -39,6 +59,7 @@ def create_datastore(db: sqlite3.Connection, parameters: Mapping[str, Any], regi
             parameters.get("kmsKeyArn"),
             parameters.get("lambdaAuthorizerArn"),
             parameters.get("losslessStorageFormat", "HTJ2K"),
+            rule,
         ),
     )
     put_tags(db, arn(region, datastore_id), parameters.get("tags", {}))

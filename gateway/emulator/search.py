@@ -47,7 +47,7 @@ def search(db: sqlite3.Connection, parameters: Mapping[str, Any], pager: Pager) 
         Fault: ValidationException, a filter that the service does not offer.
     """
     criteria = parameters.get("searchCriteria", {})
-    where, values = ["datastore_id = ?"], [parameters["datastoreId"]]
+    where, values = ["datastore_id = ?", "version > 0"], [parameters["datastoreId"]]
     for item in criteria.get("filters", ()):
         clause, bound = _filter(item)
         where.append(clause)

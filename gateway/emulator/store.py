@@ -59,7 +59,56 @@ CREATE TABLE client_token (
 ) WITHOUT ROWID;
 """
 
-_MIGRATIONS: Final = (_SCHEMA,)
+_CHANGES: Final = """
+ALTER TABLE datastore ADD COLUMN import_rule TEXT NOT NULL DEFAULT 'new-image-sets';
+ALTER TABLE job ADD COLUMN input_owner_account_id TEXT;
+ALTER TABLE image_set ADD COLUMN latest INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE image_set ADD COLUMN is_primary INTEGER;
+ALTER TABLE image_set ADD COLUMN accessed_at REAL;
+ALTER TABLE image_set_version ADD COLUMN is_primary INTEGER;
+ALTER TABLE image_set_version ADD COLUMN message TEXT;
+ALTER TABLE image_set_version ADD COLUMN forced INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE image_set_version ADD COLUMN deleted_at REAL;
+UPDATE image_set SET latest = version, accessed_at = updated_at;
+DROP INDEX image_set_by_updated;
+DROP INDEX image_set_by_created;
+DROP INDEX image_set_by_study_datetime;
+DROP INDEX image_set_by_patient;
+DROP INDEX image_set_by_accession;
+DROP INDEX image_set_by_study_id;
+DROP INDEX image_set_by_study;
+DROP INDEX image_set_by_series;
+CREATE INDEX image_set_by_updated ON image_set (datastore_id, updated_at, id) WHERE version > 0;
+CREATE INDEX image_set_by_created ON image_set (datastore_id, created_at, id) WHERE version > 0;
+CREATE INDEX image_set_by_study_datetime ON image_set (datastore_id, study_datetime, id)
+    WHERE version > 0;
+CREATE INDEX image_set_by_patient ON image_set (datastore_id, patient_id, updated_at, id)
+    WHERE version > 0;
+CREATE INDEX image_set_by_accession ON image_set (datastore_id, accession_number, updated_at, id)
+    WHERE version > 0;
+CREATE INDEX image_set_by_study_id ON image_set (datastore_id, study_id, updated_at, id)
+    WHERE version > 0;
+CREATE INDEX image_set_by_study ON image_set (datastore_id, study_uid, updated_at, id)
+    WHERE version > 0;
+CREATE INDEX image_set_by_series ON image_set (datastore_id, series_uid, updated_at, id)
+    WHERE version > 0;
+CREATE INDEX image_set_by_primary ON image_set (datastore_id, is_primary, updated_at, id)
+    WHERE version > 0;
+CREATE UNIQUE INDEX image_set_primary ON image_set (datastore_id, study_uid, series_uid)
+    WHERE version > 0 AND is_primary = 1;
+CREATE INDEX frame_by_pack ON frame (pack);
+CREATE TABLE change (
+    id TEXT PRIMARY KEY, datastore_id TEXT NOT NULL REFERENCES datastore, kind TEXT NOT NULL,
+    image_set_id TEXT NOT NULL REFERENCES image_set, request TEXT NOT NULL,
+    submitted_at REAL NOT NULL
+);
+CREATE INDEX change_by_datastore ON change (datastore_id, kind);
+CREATE TABLE garbage (path TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE event (id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL);
+CREATE TABLE event_sink (name TEXT PRIMARY KEY, sent INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+_MIGRATIONS: Final = (_SCHEMA, _CHANGES)
 
 
 class Database:

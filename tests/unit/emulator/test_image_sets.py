@@ -126,7 +126,10 @@ def test_an_identifier_is_taken_once(db, datastore_id):
 def test_versions_are_paged_from_the_newest(db, datastore_id, size):
     total = 12
     image_sets.insert(db, image_sets.NewImageSet("f" * 32, datastore_id, {}, 1), 1.0)
-    sql = "INSERT INTO image_set_version VALUES (?, ?, 'ACTIVE', 'UPDATED', 1, ?)"
+    sql = (
+        "INSERT INTO image_set_version (image_set_id, version, state, workflow_status, "
+        "created_at, updated_at) VALUES (?, ?, 'ACTIVE', 'UPDATED', 1, ?)"
+    )
     db.executemany(sql, [(ID, number, number) for number in range(2, total + 1)])
     row = image_sets.find(db, datastore_id, ID)
     seen, parameters = [], {"imageSetId": ID, "maxResults": size}

@@ -86,10 +86,7 @@ class Job:
         with self.database.read() as db:
             for table in ("image_set", "image_set_version", "frame", "job_file"):
                 rows = (dict(row) for row in db.execute(f"SELECT * FROM {table}"))
-                kept = [
-                    {k: v for k, v in row.items() if k not in ("created_at", "updated_at")}
-                    for row in rows
-                ]
+                kept = [{k: v for k, v in row.items() if not k.endswith("_at")} for row in rows]
                 found[table] = sorted(kept, key=str)
         return found
 

@@ -109,7 +109,10 @@ def test_a_violated_constraint_leaves_nothing(database):
 
 def test_rows_refer_to_rows_that_are_there(database):
     with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"), database.write() as db:
-        db.execute("INSERT INTO image_set_version VALUES ('none', 1, '', '', 0, 0)")
+        db.execute(
+            "INSERT INTO image_set_version (image_set_id, version, state, workflow_status, "
+            "created_at, updated_at) VALUES ('none', 1, '', '', 0, 0)"
+        )
 
 
 def test_a_failing_read_does_not_hinder_the_next(database):
