@@ -110,6 +110,16 @@ class HealthImagingSettings(BaseSettings):
     worker_memory_mb: int = Field(
         8192, ge=1024, description="Address space of an importing process, in MiB."
     )
+    import_rule: str = Field(
+        "primary",
+        pattern="^(primary|new-image-sets)$",
+        description="How imports meet what is there, for data stores created without the tag "
+        "`embedded:import-rule`: `primary` (API of 2025) or `new-image-sets` (every job makes new "
+        "image sets, as before).",
+    )
+    change_seconds: float = Field(
+        0.0, ge=0, description="Seconds that an image set stays locked by a change at least."
+    )
     s3_endpoint_url: str | None = Field(
         None,
         pattern=_URL,

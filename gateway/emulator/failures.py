@@ -1,4 +1,4 @@
-"""Why a file could not be imported, in words for the person who reads failure.ndjson."""
+"""Why a file could not be imported, or an image set not be changed, in words for its owner."""
 
 
 class FileRejected(Exception):
@@ -8,3 +8,7 @@ class FileRejected(Exception):
 def missing(keyword: str) -> FileRejected:
     """The reason HealthImaging gives for an attribute that has to be there."""
     return FileRejected(f"DICOM attribute {keyword} does not exist")
+
+
+class ChangeFailed(Exception):
+    """A change of an image set breaks a rule; ``str()`` is the version's message."""

@@ -11,7 +11,7 @@ import orjson
 
 from gateway.dicom import transfer_syntaxes as ts
 from gateway.emulator import blobs, resources
-from gateway.emulator.faults import Fault, not_found
+from gateway.emulator.faults import Fault, conflict, not_found
 from gateway.emulator.paging import DEFAULT_SIZE, Pager
 from gateway.emulator.search import study_datetime
 
@@ -43,12 +43,16 @@ _TAGS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class NewImageSet:
-    """An image set about to be published; ``attributes`` are the upper levels', flat."""
+    """An image set about to be published; ``attributes`` are the upper levels', flat.
+
+    ``primary`` is None where the data store knows no primary image sets.
+    """
 
     id: str
     datastore_id: str
     attributes: Mapping[str, Any]
     instances: int
+    primary: bool | None = None
 
 
 def dicom_tags(attributes: Mapping[str, Any], instances: int) -> dict[str, Any]:
@@ -67,31 +71,39 @@ def dicom_tags(attributes: Mapping[str, Any], instances: int) -> dict[str, Any]:
 
 def insert(db: sqlite3.Connection, new: NewImageSet, now: float) -> None:
     """Make an image set visible, at version 1."""
-    tags = dicom_tags(new.attributes, new.instances)
-    db.execute(
-        "INSERT INTO image_set (id, datastore_id, version, created_at, updated_at, tags, "
-        "patient_id, accession_number, study_id, study_uid, series_uid, study_datetime, "
-        "accessed_at) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            new.id,
-            new.datastore_id,
-            now,
-            now,
-            orjson.dumps(tags).decode(),
-            tags.get("DICOMPatientId"),
-            tags.get("DICOMAccessionNumber"),
-            tags.get("DICOMStudyId"),
-            tags.get("DICOMStudyInstanceUID"),
-            tags.get("DICOMSeriesInstanceUID"),
-            study_datetime(tags.get("DICOMStudyDate", ""), tags.get("DICOMStudyTime", "")),
-            now,
-        ),
-    )
+    columns = searched(new.attributes, new.instances) | {
+        "id": new.id,
+        "datastore_id": new.datastore_id,
+        "version": 1,
+        "created_at": now,
+        "updated_at": now,
+        "accessed_at": now,
+        "is_primary": new.primary,
+    }
+    names = ", ".join(columns)
+    values = ", ".join(f":{name}" for name in columns)
+    db.execute(f"INSERT INTO image_set ({names}) VALUES ({values})", columns)  # noqa: S608  names are ours
     db.execute(
         "INSERT INTO image_set_version (image_set_id, version, state, workflow_status, created_at, "
-        "updated_at) VALUES (?, 1, 'ACTIVE', 'CREATED', ?, ?)",
-        (new.id, now, now),
+        "updated_at, is_primary) VALUES (?, 1, 'ACTIVE', 'CREATED', ?, ?, ?)",
+        (new.id, now, now, new.primary),
     )
+
+
+def searched(attributes: Mapping[str, Any], instances: int) -> dict[str, Any]:
+    """The columns that SearchImageSets reads, from the upper levels' attributes."""
+    tags = dicom_tags(attributes, instances)
+    return {
+        "tags": orjson.dumps(tags).decode(),
+        "patient_id": tags.get("DICOMPatientId"),
+        "accession_number": tags.get("DICOMAccessionNumber"),
+        "study_id": tags.get("DICOMStudyId"),
+        "study_uid": tags.get("DICOMStudyInstanceUID"),
+        "series_uid": tags.get("DICOMSeriesInstanceUID"),
+        "study_datetime": study_datetime(
+            tags.get("DICOMStudyDate", ""), tags.get("DICOMStudyTime", "")
+        ),
+    }
 
 
 def insert_frames(
@@ -120,12 +132,12 @@ def find(db: sqlite3.Connection, datastore_id: str, image_set_id: str) -> sqlite
 
 
 def version(db: sqlite3.Connection, image_set: sqlite3.Row, wanted: str | None) -> sqlite3.Row:
-    """The row of one version, the latest by default.
+    """The row of one version, the newest by default.
 
     Raises:
         Fault: ResourceNotFoundException.
     """
-    number = int(wanted) if wanted is not None else image_set["version"]
+    number = int(wanted) if wanted is not None else image_set["latest"]
     query = "SELECT * FROM image_set_version WHERE image_set_id = ? AND version = ?"
     row = None
     if number < 1 << 63:
@@ -136,8 +148,30 @@ def version(db: sqlite3.Connection, image_set: sqlite3.Row, wanted: str | None) 
     return found
 
 
+def readable(db: sqlite3.Connection, image_set: sqlite3.Row, wanted: str | None) -> int:
+    """The number of a version that has content, the newest such by default.
+
+    Raises:
+        Fault: ResourceNotFoundException, there is none, or the image set is deleted;
+            ConflictException, it is being made.
+    """
+    row = version(db, image_set, wanted)
+    number: int = row["version"] if wanted is not None else image_set["version"]
+    if 0 < number <= image_set["version"]:
+        return number
+    if row["state"] == "LOCKED" and row["workflow_status"] != "DELETING":
+        raise conflict(f"Version {row['version']} of image set {image_set['id']} is not ready")
+    raise not_found(f"The content of image set {image_set['id']}")
+
+
 def properties(row: sqlite3.Row, workflow_key: str) -> dict[str, Any]:
     """A version as the API shows it; the model spells the workflow's key in two ways."""
+    optional = {
+        "message": row["message"],
+        "deletedAt": row["deleted_at"],
+        "overrides": {"forced": True} if row["forced"] else None,
+        "isPrimary": None if row["is_primary"] is None else bool(row["is_primary"]),
+    }
     return {
         "imageSetId": row["image_set_id"],
         "versionId": str(row["version"]),
@@ -145,7 +179,7 @@ def properties(row: sqlite3.Row, workflow_key: str) -> dict[str, Any]:
         workflow_key: row["workflow_status"],
         "createdAt": row["created_at"],
         "updatedAt": row["updated_at"],
-    }
+    } | {key: value for key, value in optional.items() if value is not None}
 
 
 def versions(

@@ -21,6 +21,7 @@ from gateway.emulator.workers import Stopped, WorkerPool
 _log = logging.getLogger(__name__)
 
 _CONCURRENT_JOBS: Final = 2
+_LOCKED_SECONDS: Final = 0.1
 _CUSTOMER_ERROR: Final = "ValidationException"
 
 
@@ -45,8 +46,9 @@ class Importer:
             _check_output(s3, job["output_uri"])
             self._ingest(s3, job_id, job["input_uri"])
             jobs.number_copies(self.database, job_id)
+            publisher = publish.Publisher(self.database, self.layout, job, self._wait)
             for group in jobs.groups(self.database, job_id):
-                publish.publish(self.database, self.layout, job, group)
+                publisher.publish(group)
             self._report(s3, job)
         except Stopped:
             return
@@ -57,6 +59,9 @@ class Importer:
             self._end(job_id, "FAILED", f"The job failed: {type(error).__name__}")
         else:
             self._end(job_id, "COMPLETED", None)
+
+    def _wait(self) -> None:
+        self.pool.pause(_LOCKED_SECONDS)
 
     def _end(self, job_id: str, status: str, message: str | None) -> None:
         jobs.end(self.database, job_id, status, message)
@@ -114,8 +119,8 @@ class Importer:
             for row in jobs.outcomes(self.database, job_id):
                 if row["image_set_id"] is not None:
                     counts["imported"] += 1
-                    answer = {"importResponse": {"imageSetId": row["image_set_id"]}}
-                    good.write(_line({"inputFile": row["key"]} | answer))
+                    response = {"imageSetId": row["image_set_id"]} | _primary(row)
+                    good.write(_line({"inputFile": row["key"], "importResponse": response}))
                     continue
                 counts["customer" if row["kind"] == _CUSTOMER_ERROR else "server"] += 1
                 error = {"exceptionType": row["kind"], "message": row["message"]}
@@ -137,10 +142,19 @@ class Importer:
             "numberOfFilesWithServerError": counts["server"],
             "numberOfGeneratedImageSets": len(sets),
             "imageSetsSummary": [
-                {"imageSetId": image_set, "numberOfMatchedSOPInstances": instances}
-                for image_set, instances in sets
+                {
+                    "imageSetId": row["image_set_id"],
+                    "imageSetVersion": row["image_set_version"],
+                    "numberOfMatchedSOPInstances": row["instances"],
+                }
+                | _primary(row)
+                for row in sets
             ],
         }
+
+
+def _primary(row: Any) -> dict[str, bool]:
+    return {} if row["is_primary"] is None else {"isPrimary": bool(row["is_primary"])}
 
 
 def _line(record: dict[str, Any]) -> bytes:

@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 from uuid import uuid4
 
@@ -204,7 +204,7 @@ def outcomes(database: Database, job_id: str) -> Iterator[sqlite3.Row]:
     while True:
         with database.read() as db:
             rows = db.execute(
-                "SELECT key, image_set_id, kind, message FROM job_file "
+                "SELECT key, image_set_id, is_primary, kind, message FROM job_file "
                 "WHERE job_id = ? AND key > ? ORDER BY key LIMIT 1000",
                 (job_id, last),
             ).fetchall()
@@ -214,12 +214,25 @@ def outcomes(database: Database, job_id: str) -> Iterator[sqlite3.Row]:
         last = rows[-1]["key"]
 
 
-def image_set_counts(database: Database, job_id: str) -> list[tuple[str, int]]:
-    """The image sets that a job made and the number of instances in each."""
+def image_set_counts(database: Database, job_id: str) -> list[sqlite3.Row]:
+    """The image sets that a job made or added to, and the number of instances in each."""
     with database.read() as db:
-        rows = db.execute(
-            "SELECT image_set_id, count(*) AS instances FROM job_file "
-            "WHERE job_id = ? AND image_set_id IS NOT NULL GROUP BY image_set_id ORDER BY min(key)",
+        return db.execute(
+            "SELECT image_set_id, image_set_version, is_primary, count(*) AS instances "
+            "FROM job_file WHERE job_id = ? AND image_set_id IS NOT NULL "
+            "GROUP BY image_set_id, image_set_version, is_primary ORDER BY min(key)",
             (job_id,),
-        )
-        return [(row["image_set_id"], row["instances"]) for row in rows]
+        ).fetchall()
+
+
+def published(
+    db: sqlite3.Connection, job_id: str, keys: Iterable[str], image_set_id: str, version: int
+) -> None:
+    """Record which version of which image set holds the instances of some files."""
+    query = "SELECT is_primary FROM image_set WHERE id = ?"
+    [primary] = db.execute(query, (image_set_id,)).fetchone()
+    db.executemany(
+        "UPDATE job_file SET image_set_id = ?, image_set_version = ?, is_primary = ? "
+        "WHERE job_id = ? AND key = ?",
+        [(image_set_id, version, primary, job_id, key) for key in keys],
+    )

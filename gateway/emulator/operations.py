@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway.emulator import blobs, image_sets, jobs, resources, search
+from gateway.emulator import blobs, changes, image_sets, jobs, resources, search
 from gateway.emulator.faults import Fault, invalid
 from gateway.emulator.importer import JobRunner
 from gateway.emulator.paging import DEFAULT_SIZE, Pager
 from gateway.emulator.store import Database
+from gateway.emulator.workflows import WorkflowRunner
 
 Parameters = Mapping[str, Any]
 Result = dict[str, Any]
@@ -21,8 +22,10 @@ class Service:
     database: Database
     layout: blobs.Layout
     runner: JobRunner
+    workflows: WorkflowRunner
     pager: Pager
     region: str
+    import_rule: str
 
 
 def call(service: Service, operation: str, parameters: Parameters) -> Result:
@@ -49,7 +52,9 @@ def _create_datastore(service: Service, parameters: Parameters) -> Result:
     with service.database.write() as db:
 
         def create() -> Result:
-            datastore_id = resources.create_datastore(db, parameters, service.region)
+            datastore_id = resources.create_datastore(
+                db, parameters, service.region, service.import_rule
+            )
             return {"datastoreId": datastore_id, "datastoreStatus": "CREATING"}
 
         return resources.once(db, "CreateDatastore", parameters, create)
@@ -133,9 +138,10 @@ def _get_image_set(service: Service, parameters: Parameters) -> Result:
 def _get_metadata(service: Service, parameters: Parameters) -> Result:
     with service.database.read() as db:
         row = image_sets.find(db, parameters["datastoreId"], parameters["imageSetId"])
-        version = image_sets.version(db, row, parameters.get("versionId"))
+        number = image_sets.readable(db, row, parameters.get("versionId"))
+        content = service.layout.metadata(row["id"], number).read_bytes()
     return {
-        "imageSetMetadataBlob": service.layout.metadata(row["id"], version["version"]).read_bytes(),
+        "imageSetMetadataBlob": content,
         "contentType": "application/json",
         "contentEncoding": "gzip",
     }
@@ -153,6 +159,27 @@ def _list_versions(service: Service, parameters: Parameters) -> Result:
     with service.database.read() as db:
         row = image_sets.find(db, parameters["datastoreId"], parameters["imageSetId"])
         return image_sets.versions(db, row, parameters, service.pager)
+
+
+def _update(service: Service, parameters: Parameters) -> Result:
+    with service.database.write() as db:
+        answer = changes.update(db, parameters)
+    service.workflows.wake()
+    return answer
+
+
+def _copy(service: Service, parameters: Parameters) -> Result:
+    with service.database.write() as db:
+        answer = changes.copy(db, parameters, service.region)
+    service.workflows.wake()
+    return answer
+
+
+def _delete(service: Service, parameters: Parameters) -> Result:
+    with service.database.write() as db:
+        answer = changes.delete(db, parameters)
+    service.workflows.wake()
+    return answer
 
 
 def _tag(service: Service, parameters: Parameters) -> Result:
@@ -176,8 +203,10 @@ def _list_tags(service: Service, parameters: Parameters) -> Result:
 
 
 _OPERATIONS: Final[dict[str, Callable[[Service, Parameters], Result]]] = {
+    "CopyImageSet": _copy,
     "CreateDatastore": _create_datastore,
     "DeleteDatastore": _delete_datastore,
+    "DeleteImageSet": _delete,
     "GetDICOMImportJob": _get_import,
     "GetDatastore": _get_datastore,
     "GetImageFrame": _get_frame,
@@ -191,4 +220,5 @@ _OPERATIONS: Final[dict[str, Callable[[Service, Parameters], Result]]] = {
     "StartDICOMImportJob": _start_import,
     "TagResource": _tag,
     "UntagResource": _untag,
+    "UpdateImageSetMetadata": _update,
 }

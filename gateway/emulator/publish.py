@@ -7,28 +7,139 @@ writes the same files and not others beside them.
 import gzip
 import hashlib
 import sqlite3
-import time
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
-from gateway.emulator import blobs, image_sets, jobs
+from gateway.emulator import blobs, documents, image_sets, jobs, primaries, resources, versions
+from gateway.emulator.failures import ChangeFailed
+from gateway.emulator.faults import Fault
 from gateway.emulator.ingest import MAX_METADATA_BYTES
 from gateway.emulator.store import Database
 
 _LEVELS: Final = ("patient", "study", "series")
+_placing = threading.Lock()  # guards: two jobs do not make a primary image set of one series
 
 
-def publish(
-    database: Database, layout: blobs.Layout, job: sqlite3.Row, group: tuple[str, int]
-) -> None:
-    """Make the image sets of one group visible; parts of it that are visible already stay."""
-    members = jobs.members(database, job["id"], group)
-    for number, part in enumerate(_parts(members)):
-        if part[0]["image_set_id"] is None:
-            _publish(database, layout, job, part, _identifier(job["id"], group, number))
+class Publisher:
+    """Publishes the groups of one job; ``wait`` is called while an image set is locked."""
+
+    def __init__(
+        self,
+        database: Database,
+        layout: blobs.Layout,
+        job: sqlite3.Row,
+        wait: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._layout = layout
+        self._job = job
+        self._wait = wait
+        with database.read() as db:
+            row = resources.datastore(db, job["datastore_id"])
+        self._primaries = row["import_rule"] == resources.PRIMARY
+
+    def publish(self, group: tuple[str, int]) -> None:
+        """Make the image sets of one group visible; parts of it that are visible already stay."""
+        members = jobs.members(self._database, self._job["id"], group)
+        for number, part in enumerate(_parts(members)):
+            if part[0]["image_set_id"] is not None:
+                continue
+            paths = [self._layout.staged(self._job["id"], member["name"]) for member in part]
+            image_set_id = _identifier(self._job["id"], group, number)
+            if self._primaries and number == 0 and group[1] == 0:
+                self._place(image_set_id, part, paths)
+            else:
+                self._new(image_set_id, part, paths, False if self._primaries else None)
+
+    def _place(self, image_set_id: str, members: list[sqlite3.Row], paths: list[Path]) -> None:
+        """Into the series' primary image set; as a new one where there is none or it differs."""
+        common = _common(_load(path) for path in paths)
+        attributes = {key: value for level in _LEVELS for key, value in common[level].items()}
+        while True:
+            with _placing:
+                with self._database.read() as db:
+                    contradicts = primaries.contradicts(db, self._job["datastore_id"], attributes)
+                    row = primaries.of_series(db, self._job["datastore_id"], attributes)
+                if contradicts or row is None:
+                    self._new(image_set_id, members, paths, not contradicts)
+                    return
+                with suppress(Fault), self._database.write() as db:  # locked: wait, see below
+                    versions.check_writable(db, row, str(row["latest"]))
+                    version = versions.begin(db, row, "IMPORTING")
+                    break
+            self._wait()
+        self._merge(image_set_id, row, version, members, paths)
+
+    def _merge(
+        self,
+        image_set_id: str,
+        row: sqlite3.Row,
+        version: int,
+        members: list[sqlite3.Row],
+        paths: list[Path],
+    ) -> None:
+        try:
+            base = documents.load(self._layout, row["id"], row["version"])
+            tree = primaries.merged(base, [_load(path) for path in paths])
+            documents.save(self._layout, row["id"], version, tree)
+            self._settle(members)
+            with self._database.write() as db:
+                versions.settle(db, row["id"], version, "IMPORTED", tree)
+                self._record(db, row["id"], version, members, paths)
+        except BaseException as error:
+            with self._database.write() as db:
+                versions.undo(db, row["id"])
+            if not isinstance(error, ChangeFailed):
+                raise
+            self._new(image_set_id, members, paths, primary=False)
+
+    def _new(
+        self,
+        image_set_id: str,
+        members: list[sqlite3.Row],
+        paths: list[Path],
+        primary: bool | None,
+    ) -> None:
+        common = _common(_load(path) for path in paths)
+        new = image_sets.NewImageSet(
+            image_set_id,
+            self._job["datastore_id"],
+            {key: value for level in _LEVELS for key, value in common[level].items()},
+            len(members),
+            primary,
+        )
+        with blobs.durable(self._layout.metadata(image_set_id, 1)) as file, _gzip(file) as document:
+            for piece in _document(new, common, members, paths):
+                document.write(piece)
+        self._settle(members)
+        with self._database.write() as db:
+            image_sets.insert(db, new, versions.stamp(db, new.datastore_id))
+            self._record(db, image_set_id, 1, members, paths)
+
+    def _settle(self, members: list[sqlite3.Row]) -> None:
+        moved = (_settle(self._layout, self._job["id"], member["name"]) for member in members)
+        for folder in {folder for folder in moved if folder is not None}:
+            blobs.sync_directory(folder)
+
+    def _record(
+        self,
+        db: sqlite3.Connection,
+        image_set_id: str,
+        version: int,
+        members: list[sqlite3.Row],
+        paths: list[Path],
+    ) -> None:
+        for member, path in zip(members, paths, strict=True):
+            staged = _load(path)
+            syntax = staged["instance"]["StoredTransferSyntaxUID"]
+            image_sets.insert_frames(db, image_set_id, member["name"], syntax, staged["frames"])
+        keys = (member["key"] for member in members)
+        jobs.published(db, self._job["id"], keys, image_set_id, version)
 
 
 def _identifier(job_id: str, group: tuple[str, int], part: int) -> str:
@@ -48,39 +159,6 @@ def _parts(members: list[sqlite3.Row]) -> Iterator[list[sqlite3.Row]]:
         size += member["size"]
     if part:
         yield part
-
-
-def _publish(
-    database: Database,
-    layout: blobs.Layout,
-    job: sqlite3.Row,
-    members: list[sqlite3.Row],
-    image_set_id: str,
-) -> None:
-    paths = [layout.staged(job["id"], member["name"]) for member in members]
-    common = _common(_load(path) for path in paths)
-    new = image_sets.NewImageSet(
-        image_set_id,
-        job["datastore_id"],
-        {key: value for level in _LEVELS for key, value in common[level].items()},
-        len(members),
-    )
-    with blobs.durable(layout.metadata(image_set_id, 1)) as file, _gzip(file) as document:
-        for piece in _document(new, common, members, paths):
-            document.write(piece)
-    moved = (_settle(layout, job["id"], member["name"]) for member in members)
-    for folder in {folder for folder in moved if folder is not None}:
-        blobs.sync_directory(folder)
-    with database.write() as db:
-        image_sets.insert(db, new, time.time())
-        for member, path in zip(members, paths, strict=True):
-            staged = _load(path)
-            syntax = staged["instance"]["StoredTransferSyntaxUID"]
-            image_sets.insert_frames(db, image_set_id, member["name"], syntax, staged["frames"])
-        db.executemany(
-            "UPDATE job_file SET image_set_id = ? WHERE job_id = ? AND key = ?",
-            [(image_set_id, job["id"], member["key"]) for member in members],
-        )
 
 
 def _gzip(file: Any) -> gzip.GzipFile:

@@ -98,11 +98,17 @@ def delete_datastore(db: sqlite3.Connection, datastore_id: str) -> None:
         Fault: ConflictException, it still holds image sets or runs an import job.
     """
     active_datastore(db, datastore_id)
-    where = "datastore_id = ? LIMIT 1"
-    if db.execute(f"SELECT 1 FROM image_set WHERE {where}", (datastore_id,)).fetchone():  # noqa: S608
+    held = (
+        "SELECT 1 FROM image_set s JOIN image_set_version v ON v.image_set_id = s.id "
+        "AND v.version = s.latest WHERE v.state <> 'DELETED' AND s.datastore_id = ? LIMIT 1"
+    )
+    if db.execute(held, (datastore_id,)).fetchone():
         raise conflict("The data store holds image sets; delete them first")
-    running = "SELECT 1 FROM job WHERE status IN ('SUBMITTED', 'IN_PROGRESS') AND "
-    if db.execute(running + where, (datastore_id,)).fetchone():
+    running = (
+        "SELECT 1 FROM job WHERE status IN ('SUBMITTED', 'IN_PROGRESS') AND datastore_id = ? "
+        "LIMIT 1"
+    )
+    if db.execute(running, (datastore_id,)).fetchone():
         raise conflict("The data store runs an import job")
     db.execute(
         "UPDATE datastore SET status = ?, updated_at = ? WHERE id = ?",

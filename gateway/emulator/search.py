@@ -1,13 +1,14 @@
 """SearchImageSets: filters, order and pages over the image sets of a data store.
 
 The position of a page is the last row's sort value and identifier, so image sets that arrive
-between two pages neither shift nor repeat a row.
+between two pages neither shift nor repeat a row. Those that change meanwhile would, where the order
+is by ``updatedAt``: they keep the place that they had when the first page was read.
 """
 
 import re
 import sqlite3
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import orjson
 
@@ -26,6 +27,8 @@ _RANGE_COLUMNS: Final = {
     "updatedAt": "updated_at",
     "DICOMStudyDateAndTime": "study_datetime",
 }
+_COLUMNS: Final = _EQUAL_COLUMNS | _RANGE_COLUMNS
+_PRIMARY: Final = "isPrimary"
 _DEFAULT_SORT: Final = {"sortField": "updatedAt", "sortOrder": "DESC"}
 _TIME: Final = re.compile(r"(\d{2})(\d{2})?(\d{2})?(\.\d{1,6})?\s*")
 
@@ -53,26 +56,74 @@ def search(db: sqlite3.Connection, parameters: Mapping[str, Any], pager: Pager) 
         where.append(clause)
         values += bound
     sort = criteria.get("sort", _DEFAULT_SORT)
-    column = _RANGE_COLUMNS[sort["sortField"]]
-    order = sort["sortOrder"]
-    position = pager.position(parameters, parameters.get("nextToken"))
-    if position is not None:
-        where.append(f"({column}, id) {'>' if order == 'ASC' else '<'} (?, ?)")
-        values += position
     size = parameters.get("maxResults", DEFAULT_SIZE)
-    rows = db.execute(
-        f"SELECT * FROM image_set WHERE {' AND '.join(where)} "  # noqa: S608  columns are ours
-        f"ORDER BY {column} {order}, id {order} LIMIT ?",
-        (*values, size + 1),
-    ).fetchall()
+    position = pager.position(parameters, parameters.get("nextToken"))
+    began = position[2] if position else _newest(db, parameters["datastoreId"])
+    rows = _rows(db, (where, values), sort, position, began, size + 1)
     result: dict[str, Any] = {
-        "imageSetsMetadataSummaries": [_summary(row) for row in rows[:size]],
+        "imageSetsMetadataSummaries": [_summary(row) for _, row in rows[:size]],
         "sort": sort,
     }
     if len(rows) > size:
-        last = rows[size - 1]
-        result["nextToken"] = pager.token(parameters, [last[column], last["id"]])
+        value, last = rows[size - 1]
+        result["nextToken"] = pager.token(parameters, [value, last["id"], began])
     return result
+
+
+def _newest(db: sqlite3.Connection, datastore_id: str) -> float:
+    query = "SELECT max(updated_at) FROM image_set WHERE datastore_id = ? AND version > 0"
+    return db.execute(query, (datastore_id,)).fetchone()[0] or 0.0
+
+
+_Found: TypeAlias = tuple[Any, sqlite3.Row]
+
+
+def _rows(
+    db: sqlite3.Connection,
+    condition: tuple[list[str], list[Any]],
+    sort: Mapping[str, str],
+    position: list[Any] | None,
+    began: float,
+    size: int,
+) -> list[_Found]:
+    """Sort value and row of the next image sets; ``began`` is when the first page was read."""
+    where, values = condition
+    column, order = _RANGE_COLUMNS[sort["sortField"]], sort["sortOrder"]
+    if column != "updated_at":
+        return _page(db, "image_set", (where, values), column, order, position, size)
+    still = ([*where, "updated_at <= ?"], [*values, began])
+    found = _page(db, "image_set", still, column, order, position, size)
+    if position:
+        former = (
+            "(SELECT *, (SELECT max(updated_at) FROM image_set_version AS v "
+            "WHERE v.image_set_id = s.id AND v.updated_at <= ?) AS former "
+            "FROM image_set AS s WHERE datastore_id = ? AND version > 0 AND updated_at > ?)"
+        )
+        changed = ([*where, "former IS NOT NULL"], [began, values[0], began, *values])
+        found += _page(db, former, changed, "former", order, position, size)
+        found.sort(key=lambda one: (one[0], one[1]["id"]), reverse=order == "DESC")
+    return found[:size]
+
+
+def _page(
+    db: sqlite3.Connection,
+    source: str,
+    condition: tuple[list[str], list[Any]],
+    column: str,
+    order: str,
+    position: list[Any] | None,
+    size: int,
+) -> list[_Found]:
+    where, values = condition
+    if position is not None:
+        where = [*where, f"({column}, id) {'>' if order == 'ASC' else '<'} (?, ?)"]
+        values = [*values, *position[:2]]
+    rows = db.execute(
+        f"SELECT * FROM {source} WHERE {' AND '.join(where)} "  # noqa: S608  columns are ours
+        f"ORDER BY {column} {order}, id {order} LIMIT ?",
+        (*values, size),
+    )
+    return [(row[column], row) for row in rows]
 
 
 def _filter(item: Mapping[str, Any]) -> tuple[str, list[Any]]:
@@ -86,22 +137,20 @@ def _filter(item: Mapping[str, Any]) -> tuple[str, list[Any]]:
         if len(bounds) != 1:
             raise invalid("The operator EQUAL takes exactly one value")
         return _equal(name, bounds[0])
-    if name not in _RANGE_COLUMNS:
+    if name == _PRIMARY:
         raise invalid(f"The operator BETWEEN is not supported for {name}")
     if len(bounds) != 2:
         raise invalid("The operator BETWEEN takes exactly two values")
     low, high = (_comparable(name, bound) for bound in bounds)
     if low > high:
         raise invalid("The lower bound of a search filter is above the upper bound")
-    return f"{_RANGE_COLUMNS[name]} BETWEEN ? AND ?", [low, high]
+    return f"{_COLUMNS[name]} BETWEEN ? AND ?", [low, high]
 
 
 def _equal(name: str, value: Any) -> tuple[str, list[Any]]:
-    if name in _EQUAL_COLUMNS:
-        return f"{_EQUAL_COLUMNS[name]} = ?", [value]
-    if name in _RANGE_COLUMNS:
-        return f"{_RANGE_COLUMNS[name]} = ?", [_comparable(name, value)]
-    raise invalid(f"A search filter on {name} is not supported by this server")
+    if name == _PRIMARY:
+        return "is_primary = ?", [int(value)]
+    return f"{_COLUMNS[name]} = ?", [_comparable(name, value)]
 
 
 def _comparable(name: str, value: Any) -> Any:
@@ -111,7 +160,8 @@ def _comparable(name: str, value: Any) -> Any:
 
 
 def _summary(row: sqlite3.Row) -> dict[str, Any]:
-    return {
+    primary = {} if row["is_primary"] is None else {"isPrimary": bool(row["is_primary"])}
+    return primary | {
         "imageSetId": row["id"],
         "version": row["version"],
         "createdAt": row["created_at"],

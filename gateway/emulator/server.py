@@ -22,7 +22,16 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from gateway.emulator import blobs, identity, model, operations, resources, s3server, sigv4
+from gateway.emulator import (
+    blobs,
+    identity,
+    model,
+    operations,
+    resources,
+    s3server,
+    sigv4,
+    versions,
+)
 from gateway.emulator.buckets import BucketFault, Buckets
 from gateway.emulator.faults import STATUS, Fault, invalid
 from gateway.emulator.importer import Importer, JobRunner
@@ -30,6 +39,7 @@ from gateway.emulator.paging import Pager
 from gateway.emulator.s3client import Location
 from gateway.emulator.store import Database
 from gateway.emulator.workers import WorkerPool
+from gateway.emulator.workflows import WorkflowRunner, Workflows
 from gateway.errors import ConfigurationError
 from gateway.settings import HealthImagingSettings
 
@@ -67,13 +77,19 @@ class Server:
         with self.service.database.write() as db:
             with suppress(Fault):
                 return str(resources.active_datastore(db, datastore_id)["id"])
-            return resources.create_datastore(db, {"datastoreName": "local"}, self._keys.region)
+            return resources.create_datastore(
+                db, {"datastoreName": "local"}, self._keys.region, self.service.import_rule
+            )
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        with self.service.database.write() as db:
+            versions.undo_imports(db)
         self.service.runner.start()
+        self.service.workflows.start()
         yield
         await run_in_threadpool(self.service.runner.close)
+        await run_in_threadpool(self.service.workflows.close)
 
     async def _handle(self, request: Request) -> Response:
         path = request.scope["raw_path"].decode("latin-1").partition("?")[0]
@@ -127,6 +143,7 @@ class Server:
     def close(self) -> None:
         """Stop import jobs, release the port and the data folder; once more does no harm."""
         self.service.runner.close()
+        self.service.workflows.close()
         self.socket.close()
         self._lock.close()
 
@@ -139,8 +156,11 @@ def _service(settings: HealthImagingSettings, keys: sigv4.KeyPair, url: str) -> 
     if settings.s3_endpoint_url:
         location = Location(settings.s3_endpoint_url, keys.region)
     runner = JobRunner(Importer(database, layout, pool, location))
+    workflows = WorkflowRunner(Workflows(database, layout), settings.change_seconds)
     pager = Pager(keys.secret_access_key)
-    return operations.Service(database, layout, runner, pager, settings.region)
+    return operations.Service(
+        database, layout, runner, workflows, pager, settings.region, settings.import_rule
+    )
 
 
 async def _body(request: Request) -> bytes:

@@ -62,6 +62,8 @@ CREATE TABLE client_token (
 _CHANGES: Final = """
 ALTER TABLE datastore ADD COLUMN import_rule TEXT NOT NULL DEFAULT 'new-image-sets';
 ALTER TABLE job ADD COLUMN input_owner_account_id TEXT;
+ALTER TABLE job_file ADD COLUMN image_set_version INTEGER;
+ALTER TABLE job_file ADD COLUMN is_primary INTEGER;
 ALTER TABLE image_set ADD COLUMN latest INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE image_set ADD COLUMN is_primary INTEGER;
 ALTER TABLE image_set ADD COLUMN accessed_at REAL;

@@ -102,6 +102,15 @@ class WorkerPool:
                 continue
         raise Stopped
 
+    def pause(self, seconds: float) -> None:
+        """Wait.
+
+        Raises:
+            Stopped: the pool was closed meanwhile.
+        """
+        if self._stop.wait(seconds):
+            raise Stopped
+
     def trim(self) -> None:
         """End workers that have had nothing to do for half a minute."""
         slots = []

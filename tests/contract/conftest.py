@@ -53,7 +53,9 @@ def _datasets():
 @pytest.fixture(scope="session")
 def hospital(healthimaging, gateway, tmp_path_factory):
     """Nine studies, fourteen series, forty-two instances, imported in three jobs."""
-    made = healthimaging.imaging.create_datastore(datastoreName="hospital")
+    made = healthimaging.imaging.create_datastore(
+        datastoreName="hospital", tags={"embedded:import-rule": "new-image-sets"}
+    )
     datastore_id = made["datastoreId"]
     folder = tmp_path_factory.mktemp("hospital")
     datasets = list(_datasets())

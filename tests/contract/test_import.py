@@ -111,11 +111,17 @@ def test_copies_of_an_instance_go_to_image_sets_of_their_own(healthimaging, data
     assert len(set(good.values())) == 3
 
 
-def test_a_second_job_makes_new_image_sets(healthimaging, datastore, tmp_path):
+def test_a_second_job_makes_new_image_sets_where_the_data_store_says_so(healthimaging, tmp_path):
+    made = healthimaging.imaging.create_datastore(tags={"embedded:import-rule": "new-image-sets"})
     path = files.write(tmp_path / "one.dcm", files.ct(1))
-    first, _ = healthimaging.import_files([path], f"first-{datastore}", datastore)
-    second, _ = healthimaging.import_files([path], f"second-{datastore}", datastore)
-    assert first[path] != second[path]
+    found = set()
+    for job in ("first", "second"):
+        prefix = f"{job}-{made['datastoreId']}"
+        good, _ = healthimaging.import_files([path], prefix, made["datastoreId"])
+        found.add(good[path])
+    assert len(found) == 2
+    answer = healthimaging.imaging.search_image_sets(datastoreId=made["datastoreId"])
+    assert not any("isPrimary" in one for one in answer["imageSetsMetadataSummaries"])
 
 
 def test_every_bad_file_is_a_line_with_a_reason(healthimaging, datastore, tmp_path):

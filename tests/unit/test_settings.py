@@ -58,6 +58,8 @@ def test_the_embedded_server_needs_nothing():
 
 
 SAMPLES = {
+    "import_rule": "new-image-sets",
+    "change_seconds": "0.5",
     "datastore_id": "f" * 32,
     "datastore_ids": f"{'e' * 32},{'f' * 32}",
     "region": "eu-west-1",

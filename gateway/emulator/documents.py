@@ -1,0 +1,63 @@
+"""Metadata documents of image sets as trees: read, written, linked, and taken apart by level."""
+
+import gzip
+import os
+from collections.abc import Iterator
+from typing import Any, Final, TypeAlias
+from uuid import uuid4
+
+import orjson
+
+from gateway.emulator import blobs
+from gateway.emulator.failures import ChangeFailed
+
+Tree: TypeAlias = dict[str, Any]
+
+MAX_BYTES: Final = 50_000_000
+"""The quota of a document, not compressed (guide, "Service quotas")."""
+
+
+def load(layout: blobs.Layout, image_set_id: str, version: int) -> Tree:
+    """The document of one version."""
+    tree: Tree = orjson.loads(gzip.decompress(layout.metadata(image_set_id, version).read_bytes()))
+    return tree
+
+
+def save(layout: blobs.Layout, image_set_id: str, version: int, tree: Tree) -> None:
+    """Write the document of a version durably.
+
+    Raises:
+        ChangeFailed: it would exceed the quota.
+    """
+    content = orjson.dumps(tree)
+    if len(content) > MAX_BYTES:
+        raise ChangeFailed("The image set's metadata would be larger than 50 MB")
+    blobs.write(layout.metadata(image_set_id, version), gzip.compress(content, 6, mtime=0))
+
+
+def keep(layout: blobs.Layout, image_set_id: str, base: int, version: int) -> None:
+    """Give ``version`` the content of ``base``: what a failed change leaves behind."""
+    target = layout.metadata(image_set_id, version)
+    aside = target.with_name(f".{target.name}.{uuid4().hex}.part")
+    os.link(layout.metadata(image_set_id, base), aside)
+    aside.replace(target)
+    aside.unlink(missing_ok=True)  # a rename onto another link of the same file does nothing
+    blobs.sync_directory(target.parent)
+
+
+def upper(tree: Tree) -> dict[str, Any]:
+    """The attributes of Patient, Study and Series, flat; of several series those of the first."""
+    series = next(iter(tree["Study"]["Series"].values()))
+    return {**tree["Patient"]["DICOM"], **tree["Study"]["DICOM"], **series["DICOM"]}
+
+
+def instances(tree: Tree) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Series Instance UID, SOP Instance UID and content of each instance."""
+    for series_uid, series in tree["Study"]["Series"].items():
+        for sop_uid, instance in series["Instances"].items():
+            yield series_uid, sop_uid, instance
+
+
+def frame_ids(instance: dict[str, Any]) -> list[str]:
+    """The identifiers of an instance's frames, in order."""
+    return [frame["ID"] for frame in instance.get("ImageFrames") or ()]
