@@ -1,5 +1,6 @@
 """Running servers for tests: the embedded HealthImaging as a process, the gateway in a thread."""
 
+import gzip
 import json
 import signal
 import subprocess
@@ -126,6 +127,92 @@ class HealthImaging:
             {keys[one["inputFile"]]: one["importResponse"]["imageSetId"] for one in good},
             {keys[one["inputFile"]]: one["exception"]["message"] for one in bad},
         )
+
+
+class Store:
+    """One data store of a server, as tests of changes speak of it."""
+
+    def __init__(self, server: HealthImaging, rule: str = "primary") -> None:
+        self.server = server
+        made = server.imaging.create_datastore(tags={"embedded:import-rule": rule})
+        self.id = made["datastoreId"]
+        self._jobs = 0
+
+    def call(self, operation: str, **parameters) -> dict:
+        answer = getattr(self.server.imaging, operation)(datastoreId=self.id, **parameters)
+        answer.pop("ResponseMetadata")
+        return answer
+
+    def bring(self, *paths: Path) -> list[str]:
+        """Import files in one job; the image set of each."""
+        self._jobs += 1
+        prefix = f"{self.id}-{self._jobs}"
+        good, bad = self.server.import_files(paths, prefix, self.id)
+        assert not bad
+        return [good[path] for path in paths]
+
+    def properties(self, image_set: str, **version) -> dict:
+        return self.call("get_image_set", imageSetId=image_set, **version)
+
+    def settled(self, image_set: str, seconds: float = 30) -> dict:
+        """Wait until an image set is unlocked; its properties."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            found = self.properties(image_set)
+            if found["imageSetState"] != "LOCKED":
+                return found
+            time.sleep(0.01)
+        raise TimeoutError(image_set)
+
+    def metadata(self, image_set: str, **version) -> dict:
+        answer = self.call("get_image_set_metadata", imageSetId=image_set, **version)
+        return json.loads(gzip.decompress(answer["imageSetMetadataBlob"].read()))
+
+    def update(self, image_set: str, version: int | str, force: bool = False, **more) -> dict:
+        """UpdateImageSetMetadata: ``updatable``, ``removable`` trees, ``revert`` or ``study``."""
+        if "revert" in more:
+            updates = {"revertToVersionId": str(more["revert"])}
+        else:
+            names = {"updatable": "updatableAttributes", "removable": "removableAttributes"}
+            updates = {
+                "DICOMUpdates": {
+                    name: json.dumps({"SchemaVersion": 1.1, **more[key]}).encode()
+                    for key, name in names.items()
+                    if key in more
+                }
+            }
+        study = {"includeStudyImageSets": True} if more.get("study") else {}
+        return self.call(
+            "update_image_set_metadata",
+            imageSetId=image_set,
+            latestVersionId=str(version),
+            force=force,
+            updateImageSetMetadataUpdates=updates,
+            **study,
+        )
+
+    def copy(self, source: str, version: int, into: tuple[str, int] | None = None, **more) -> str:
+        """CopyImageSet; the destination's identifier."""
+        information: dict = {"sourceImageSet": {"latestVersionId": str(version)}}
+        if into:
+            place = {"imageSetId": into[0], "latestVersionId": str(into[1])}
+            information["destinationImageSet"] = place
+        if "subset" in more:
+            instances = {uid: {} for uid in more["subset"]}
+            tree = {"Study": {"Series": {"any": {"Instances": instances}}}}
+            copies = {"copiableAttributes": json.dumps(tree)}
+            information["sourceImageSet"]["DICOMCopies"] = copies
+        flags = {key: more[key] for key in ("force", "promoteToPrimary") if key in more}
+        answer = self.call(
+            "copy_image_set", sourceImageSetId=source, copyImageSetInformation=information, **flags
+        )
+        return answer["destinationImageSetProperties"]["imageSetId"]
+
+    def search(self, **criteria) -> list[dict]:
+        pages = self.server.imaging.get_paginator("search_image_sets").paginate(
+            datastoreId=self.id, searchCriteria=criteria
+        )
+        return [one for page in pages for one in page["imageSetsMetadataSummaries"]]
 
 
 class Gateway:
