@@ -69,6 +69,12 @@ class HealthImaging:
         self.process.stdout.close()
         self.process.wait(30)
 
+    def stop_hard_after(self, seconds: float) -> None:
+        """``kill -9`` after a while, and start again."""
+        time.sleep(seconds)
+        self.kill()
+        self.start()
+
     def upload(self, files: Iterable[Path], prefix: str, bucket: str = "input") -> dict[str, Path]:
         self.s3.create_bucket(Bucket=bucket)
         keys = {}

@@ -10,13 +10,16 @@ from uuid import uuid4
 
 
 @contextmanager
-def durable(path: Path) -> Iterator[BinaryIO]:
+def durable(path: Path, folder: Path | None = None) -> Iterator[BinaryIO]:
     """Write ``path`` so that it appears complete when the block ends, and not if the block fails.
 
-    The content and the directory entry are on disk before the context is left.
+    The content and the directory entry are on disk before the context is left. ``folder``, on the
+    same file system, is where the file grows; its own by default.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    aside = (folder or path.parent) / f".{path.name}.{uuid4().hex}.part"
     try:
         with aside.open("xb") as file:
             yield file
@@ -30,9 +33,9 @@ def durable(path: Path) -> Iterator[BinaryIO]:
     sync_directory(path.parent)
 
 
-def write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes, folder: Path | None = None) -> None:
     """Write ``content`` to ``path`` durably."""
-    with durable(path) as file:
+    with durable(path, folder) as file:
         file.write(content)
 
 
@@ -71,6 +74,11 @@ class Layout:
     def staging(self) -> Path:
         """The folder of what running jobs have prepared and not yet published."""
         return self.root / "staging"
+
+    @property
+    def growing(self) -> Path:
+        """The folder of documents that are being written; emptied at every start."""
+        return self.root / "growing"
 
     def pack(self, name: str) -> Path:
         """The file that holds the frames of one imported instance, one after another."""

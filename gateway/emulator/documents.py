@@ -32,13 +32,15 @@ def save(layout: blobs.Layout, image_set_id: str, version: int, tree: Tree) -> N
     content = orjson.dumps(tree)
     if len(content) > MAX_BYTES:
         raise ChangeFailed("The image set's metadata would be larger than 50 MB")
-    blobs.write(layout.metadata(image_set_id, version), gzip.compress(content, 6, mtime=0))
+    zipped = gzip.compress(content, 6, mtime=0)
+    blobs.write(layout.metadata(image_set_id, version), zipped, layout.growing)
 
 
 def keep(layout: blobs.Layout, image_set_id: str, base: int, version: int) -> None:
     """Give ``version`` the content of ``base``: what a failed change leaves behind."""
     target = layout.metadata(image_set_id, version)
-    aside = target.with_name(f".{target.name}.{uuid4().hex}.part")
+    layout.growing.mkdir(parents=True, exist_ok=True)
+    aside = layout.growing / uuid4().hex
     os.link(layout.metadata(image_set_id, base), aside)
     aside.replace(target)
     aside.unlink(missing_ok=True)  # a rename onto another link of the same file does nothing

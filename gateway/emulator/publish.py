@@ -113,7 +113,8 @@ class Publisher:
             len(members),
             primary,
         )
-        with blobs.durable(self._layout.metadata(image_set_id, 1)) as file, _gzip(file) as document:
+        path = self._layout.metadata(image_set_id, 1)
+        with blobs.durable(path, self._layout.growing) as file, _gzip(file) as document:
             for piece in _document(new, common, members, paths):
                 document.write(piece)
         self._settle(members)

@@ -6,6 +6,7 @@ Which of the two a request is for, its signature says: the credential scope name
 import fcntl
 import hashlib
 import logging
+import shutil
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -85,6 +86,7 @@ class Server:
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         with self.service.database.write() as db:
             versions.undo_imports(db)
+        shutil.rmtree(self.service.layout.growing, ignore_errors=True)
         self.service.runner.start()
         self.service.workflows.start()
         yield
