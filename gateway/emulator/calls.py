@@ -43,6 +43,7 @@ _OPENED: Final = {
     "destinationImageSetProperties",
 }
 _KEY: Final = re.compile(r"[A-Z0-9]{16,128}")
+_UID: Final = re.compile(r"\d+(?:\.\d+){3,}")
 _LONGEST: Final = 512  # of a User-Agent, a client's to choose
 
 
@@ -109,7 +110,8 @@ def event(call: Call, account: str, region: str) -> dict[str, Any]:
     """The event of a call that has ended."""
     moment = datetime.fromtimestamp(call.received_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     data = actions.is_data_event(call.action)
-    error = {"errorCode": call.error_code, "errorMessage": call.error_message}
+    message = _UID.sub(HIDDEN, call.error_message)
+    error = {"errorCode": call.error_code, "errorMessage": message}
     return {
         "eventVersion": "1.08",
         "userIdentity": _identity(call, account),
