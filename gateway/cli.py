@@ -67,7 +67,13 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _healthimaging(arguments: argparse.Namespace) -> int:
-    settings: HealthImagingSettings = load(HealthImagingSettings, data=arguments.data)
+    settings: HealthImagingSettings = load(
+        HealthImagingSettings,
+        data=arguments.data,
+        simulate=arguments.simulate,
+        latency_ms=arguments.latency,
+        faults=",".join(arguments.fault) or None,
+    )
     logs.configure(settings.log_level)
     mounts = dict(_mount(text) for text in arguments.mount)
     server = Server(settings, mounts)
@@ -158,6 +164,12 @@ def _parser() -> argparse.ArgumentParser:
     emulator.add_argument(
         "--mount", action="append", default=[], metavar="BUCKET=FOLDER",
         help="serve a folder as a bucket, for reading",
+    )  # fmt: skip
+    emulator.add_argument("--simulate", metavar="aws", help="apply the request rates of AWS")
+    emulator.add_argument("--latency", metavar="MS", help="milliseconds added to calls")
+    emulator.add_argument(
+        "--fault", action="append", default=[], metavar="ACTION:KIND[:rate=SHARE]",
+        help="inject a fault: error=CODE, slow=SPEED or truncate",
     )  # fmt: skip
     emulator.add_argument(
         "--with-parent", action="store_true", help="end when standard input closes"

@@ -129,6 +129,25 @@ class HealthImagingSettings(BaseSettings):
     log_level: str = Field(
         "warning", pattern="^(debug|info|warning|error)$", description="Least severe log level."
     )
+    simulate: str | None = Field(
+        None, pattern="^aws$", description="`aws` applies the request rates of AWS."
+    )
+    latency_ms: str = Field(
+        "",
+        description="Milliseconds added to calls: `20`, with jitter `20~5`, "
+        "or by action `GetImageFrame=20,SearchImageSets=80`.",
+    )
+    faults: str = Field(
+        "",
+        description="Faults to inject, separated by commas: `ACTION:error=…`, `ACTION:slow=…` or "
+        "`ACTION:truncate`, each with `:rate=SHARE` if it is not for every call.",
+    )
+    simulation_seed: int | None = Field(
+        None, description="Makes faults and jitter the same in every run."
+    )
+    log_data_events: bool = Field(
+        False, description="Whether calls.jsonl has the calls of GetImageFrame too."
+    )
 
 
 def load(kind: type[Any], **overrides: Any) -> Any:

@@ -24,8 +24,9 @@ ROLE = "arn:aws:iam::123456789012:role/ImportJobDataAccessRole"
 class HealthImaging:
     """An embedded server on a data folder of its own, and boto3 clients for it."""
 
-    def __init__(self, data: Path, **mounts: Path) -> None:
+    def __init__(self, data: Path, *arguments: str, **mounts: Path) -> None:
         self.data = data
+        self._arguments = arguments
         self._mounts = mounts
         self._clients = []
         self.process = None
@@ -35,6 +36,7 @@ class HealthImaging:
         command = [sys.executable, "-m", "gateway", "healthimaging", "--data", str(self.data)]
         for name, folder in self._mounts.items():
             command += ["--mount", f"{name}={folder}"]
+        command += self._arguments
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout.readline(), "the embedded HealthImaging did not start"
         self.known = json.loads((self.data / "healthimaging.json").read_text())

@@ -79,6 +79,12 @@ def datastore(db: sqlite3.Connection, datastore_id: str) -> sqlite3.Row:
     return found
 
 
+def datastore_ids(db: sqlite3.Connection) -> list[str]:
+    """Every data store that is not deleted, the oldest first."""
+    query = "SELECT id FROM datastore WHERE status = ? ORDER BY created_at, id"
+    return [row["id"] for row in db.execute(query, (_ACTIVE,))]
+
+
 def active_datastore(db: sqlite3.Connection, datastore_id: str) -> sqlite3.Row:
     """The row of a data store that can be used.
 

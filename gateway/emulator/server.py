@@ -8,15 +8,15 @@ import hashlib
 import logging
 import shutil
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import orjson
+from botocore.model import OperationModel
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -24,18 +24,24 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.emulator import (
+    actions,
     blobs,
+    calls,
     identity,
     model,
     operations,
     resources,
     s3server,
     sigv4,
+    simulate,
     versions,
 )
 from gateway.emulator.buckets import BucketFault, Buckets
+from gateway.emulator.calllog import CallLog
+from gateway.emulator.calls import Call
 from gateway.emulator.faults import STATUS, Fault, invalid
 from gateway.emulator.importer import Importer, JobRunner
+from gateway.emulator.metrics import CONTENT_TYPE, Metrics
 from gateway.emulator.paging import Pager
 from gateway.emulator.s3client import Location
 from gateway.emulator.store import Database
@@ -54,6 +60,7 @@ class Server:
     """An embedded HealthImaging bound to its port; ``app`` is the ASGI application."""
 
     def __init__(self, settings: HealthImagingSettings, mounts: dict[str, Path]) -> None:
+        self._simulation = simulate.from_settings(settings)
         self._lock = _lock(settings.data)
         known = identity.load(settings.data)
         self.socket = _bind(settings, known)
@@ -70,6 +77,10 @@ class Server:
             url, settings.region, self._default_datastore(datastore_id), *keys
         )
         identity.save(settings.data, self.identity)
+        self._data_events = settings.log_data_events
+        with self.service.database.read() as db:
+            self._metrics = Metrics(resources.datastore_ids(db))
+        self._call_log = CallLog(settings.data, self._event, self._metrics.lost)
         self.app = Starlette(
             routes=[Route("/{path:path}", self._handle, methods=_METHODS)], lifespan=self._lifespan
         )
@@ -95,26 +106,40 @@ class Server:
 
     async def _handle(self, request: Request) -> Response:
         path = request.scope["raw_path"].decode("latin-1").partition("?")[0]
-        if path == "/healthz" and "authorization" not in request.headers:
-            return JSONResponse({"status": "ok"})
+        if request.method in ("GET", "HEAD") and "authorization" not in request.headers:
+            if path == "/healthz":
+                return JSONResponse({"status": "ok"})
+            if path == "/metrics":
+                return Response(self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})
         query = request.scope["query_string"].decode("latin-1")
         headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers.raw]
         wire = sigv4.Request(request.method, path, query, headers)
-        response = await self._answer(request, wire)
-        response.headers["x-amzn-RequestId"] = str(uuid4())
+        call = Call(request.client.host if request.client else "", wire.header("user-agent"))
+        response = await self._answer(request, wire, call)
+        response.headers["x-amzn-RequestId"] = call.request_id
+        if call.action:
+            self._record(call, response.status_code)
         return response
 
-    async def _answer(self, request: Request, wire: sigv4.Request) -> Response:
+    def _record(self, call: Call, status: int) -> None:
+        call.end(status)
+        self._metrics.count(call)
+        if calls.is_logged(call, self._data_events):
+            self._call_log.write(call)
+
+    def _event(self, call: Call) -> dict[str, Any]:
+        return calls.event(call, resources.ACCOUNT, self._keys.region)
+
+    async def _answer(self, request: Request, wire: sigv4.Request, call: Call) -> Response:
         bucket_request = False
         try:
             authorization = sigv4.parse(wire)
             bucket_request = authorization.service == "s3"
             if bucket_request:
+                call.action = ""
                 self._verify(wire, authorization, s3server.payload_hash(wire))
                 return await s3server.handle(request, self._buckets, wire.path)
-            body = await _body(request)
-            self._verify(wire, authorization, hashlib.sha256(body).hexdigest())
-            return await run_in_threadpool(self._call, wire, body)
+            return await self._answer_call(request, wire, authorization, call)
         except BucketFault as fault:
             return s3server.error(fault)
         except ClientDisconnect:
@@ -122,30 +147,55 @@ class Server:
         except Fault as fault:
             if bucket_request:
                 return s3server.error(BucketFault(403, "AccessDenied", str(fault)))
+            call.fail(fault)
             return _error(fault)
         except Exception:
             _log.exception("request_failed", extra={"method": wire.method})
-            return _error(Fault("InternalServerException", "The server failed; its log says where"))
+            failure = Fault("InternalServerException", "The server failed; its log says where")
+            call.fail(failure)
+            return _error(failure)
+
+    async def _answer_call(
+        self, request: Request, wire: sigv4.Request, given: sigv4.Authorization, call: Call
+    ) -> Response:
+        call.access_key_id = given.access_key_id
+        found = model.match(wire.method, wire.path)
+        call.action = found[0].name if found else actions.UNKNOWN
+        body = await _body(request)
+        self._verify(wire, given, hashlib.sha256(body).hexdigest())
+        call.verified = True
+        if found is None:
+            raise Fault("UnknownOperationException", "No operation of HealthImaging has this path")
+        operation, call.parameters = found
+        return await self._perform(
+            call, lambda: run_in_threadpool(self._call, operation, wire.query, body, call)
+        )
+
+    async def _perform(self, call: Call, do: Callable[[], Awaitable[Response]]) -> Response:
+        """Answer a call whose action and signature are known, in the way the settings ask for."""
+        if self._simulation is None:
+            return await do()
+        return await self._simulation.run(call.action, do)
 
     def _verify(self, wire: sigv4.Request, given: sigv4.Authorization, payload: str) -> None:
         if given.service not in ("s3", "medical-imaging"):
             raise sigv4.denied("Credential should be scoped to the service medical-imaging or s3")
         sigv4.verify(wire, given, self._keys, payload, datetime.now(UTC))
 
-    def _call(self, wire: sigv4.Request, body: bytes) -> Response:
-        found = model.match(wire.method, wire.path)
-        if found is None:
-            raise Fault("UnknownOperationException", "No operation of HealthImaging has this path")
-        operation, parameters = found
-        call = model.parse(operation, parameters, wire.query, body)
-        result = operations.call(self.service, call.operation, call.parameters)
-        answer = model.serialize(call.operation, result)
+    def _call(self, operation: OperationModel, query: str, body: bytes, call: Call) -> Response:
+        parsed = model.parse(operation, call.parameters or {}, query, body)
+        call.parameters = parsed.parameters
+        result = operations.call(self.service, parsed.operation, parsed.parameters)
+        if not actions.reads(parsed.operation):
+            call.result = result
+        answer = model.serialize(parsed.operation, result)
         return Response(answer.body, answer.status, answer.headers)
 
     def close(self) -> None:
         """Stop import jobs, release the port and the data folder; once more does no harm."""
         self.service.runner.close()
         self.service.workflows.close()
+        self._call_log.close()
         self.socket.close()
         self._lock.close()
 

@@ -86,6 +86,11 @@ SAMPLES = {
     "file_seconds": "1.5",
     "worker_memory_mb": "2048",
     "s3_endpoint_url": "http://localhost:2",
+    "simulate": "aws",
+    "latency_ms": "GetImageFrame=20",
+    "faults": "GetImageFrame:truncate",
+    "simulation_seed": "17",
+    "log_data_events": "True",
 }
 
 
@@ -168,6 +173,9 @@ def test_a_wrong_setting_is_named_in_one_sentence(environment, name, value):
         ("HEALTHIMAGING_WORKER_MEMORY_MB", "1"),
         ("HEALTHIMAGING_S3_ENDPOINT_URL", "s3.example"),
         ("HEALTHIMAGING_LOG_LEVEL", "quiet"),
+        ("HEALTHIMAGING_SIMULATE", "gcp"),
+        ("HEALTHIMAGING_SIMULATION_SEED", "x"),
+        ("HEALTHIMAGING_LOG_DATA_EVENTS", "perhaps"),
     ],
 )
 def test_a_wrong_setting_of_the_embedded_server_is_named(environment, name, value):
