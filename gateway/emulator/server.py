@@ -22,8 +22,18 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from gateway.emulator import blobs, identity, model, operations, resources, s3server, sigv4
+from gateway.emulator import (
+    blobs,
+    identity,
+    model,
+    operations,
+    resources,
+    s3server,
+    sigv4,
+    sinks,
+)
 from gateway.emulator.buckets import BucketFault, Buckets
+from gateway.emulator.eventbus import EventBus
 from gateway.emulator.faults import STATUS, Fault, invalid
 from gateway.emulator.importer import Importer, JobRunner
 from gateway.emulator.paging import Pager
@@ -54,6 +64,8 @@ class Server:
         self._buckets = Buckets(settings.data / "s3", mounts)
         self._buckets.root.mkdir(parents=True, exist_ok=True)
         self.service = _service(settings, self._keys, url)
+        told = sinks.configured(settings)
+        self._events = EventBus(self.service.database, told, settings.region)
         datastore_id = known.datastoreId if known else ""
         self.identity = identity.Identity(
             url, settings.region, self._default_datastore(datastore_id), *keys
@@ -71,9 +83,14 @@ class Server:
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        self._events.start()
         self.service.runner.start()
         yield
-        await run_in_threadpool(self.service.runner.close)
+        await run_in_threadpool(self._stop)
+
+    def _stop(self) -> None:
+        self.service.runner.close()
+        self._events.close()  # after the last change
 
     async def _handle(self, request: Request) -> Response:
         path = request.scope["raw_path"].decode("latin-1").partition("?")[0]
@@ -126,7 +143,7 @@ class Server:
 
     def close(self) -> None:
         """Stop import jobs, release the port and the data folder; once more does no harm."""
-        self.service.runner.close()
+        self._stop()
         self.socket.close()
         self._lock.close()
 
