@@ -138,10 +138,12 @@ class EventBridgeSink:
             answer = self._client.put_events(Entries=entries)
         except (ClientError, BotoCoreError) as error:
             raise Undelivered(_reason(error)) from error
-        if answer.get("FailedEntryCount", 0):
-            for taken, result in enumerate(answer["Entries"]):
-                if "EventId" not in result:
-                    raise Undelivered(result.get("ErrorCode", "unknown error"), taken)
+        if answer.get("FailedEntryCount") == 0:  # absent where it was not EventBridge that answered
+            return
+        for taken, result in enumerate(answer.get("Entries", ())):
+            if "EventId" not in result:
+                raise Undelivered(result.get("ErrorCode", "unknown error"), taken)
+        raise Undelivered("unknown error")
 
     def _entry(self, event: Event) -> dict[str, Any]:
         return {
