@@ -30,7 +30,7 @@ _STOP_SECONDS: Final = 10
 class Outbox:
     """The rows of ``event``, and in ``event_sink`` how far each sink has had them."""
 
-    def __init__(self, database: Database, names: Iterable[str], bound: int = MAX_ROWS) -> None:
+    def __init__(self, database: Database, names: Iterable[str], bound: int) -> None:
         """A new sink begins where the file's position is; one that is gone holds no rows back."""
         self._database = database
         self._bound = bound
@@ -156,9 +156,11 @@ class Courier:
 class EventBus:
     """The couriers of all sinks; started and closed with the server."""
 
-    def __init__(self, database: Database, sinks: Iterable[Sink], region: str) -> None:
+    def __init__(
+        self, database: Database, sinks: Iterable[Sink], region: str, bound: int = MAX_ROWS
+    ) -> None:
         found = list(sinks)
-        outbox = Outbox(database, [sink.name for sink in found])
+        outbox = Outbox(database, [sink.name for sink in found], bound)
         self._couriers = [Courier(outbox, sink, region) for sink in found]
 
     def start(self) -> None:

@@ -73,8 +73,8 @@ def until(condition, seconds=20):
 
 
 @contextmanager
-def delivering(database, *told):
-    running = EventBus(database, told, REGION)
+def delivering(database, *told, **more):
+    running = EventBus(database, told, REGION, **more)
     running.start()
     try:
         yield
@@ -349,10 +349,9 @@ def test_a_sink_that_stalls_blocks_neither_the_file_nor_a_change(database, path,
         bus.closed.set()
 
 
-def test_no_more_is_kept_than_the_bound(database, path, bus, caplog, monkeypatch):
-    monkeypatch.setattr(eventbus.Outbox.__init__, "__defaults__", (200,))
+def test_no_more_is_kept_than_the_bound(database, path, bus, caplog):
     bus.always = 503
-    with delivering(database, FileSink(path), queue(bus)):
+    with delivering(database, FileSink(path), queue(bus), bound=200):
         for _ in range(15):
             happen(database, 10)
             until(lambda: lines(path)[-1:] == outbox(database)[-1:])
@@ -414,7 +413,7 @@ def test_events_that_come_while_others_are_delivered(database, path, bus):
 def test_the_delays_grow_differ_and_end(database, path, monkeypatch):
     monkeypatch.undo()
     sink = FileSink(path)
-    courier = Courier(Outbox(database, [sink.name]), sink, REGION)
+    courier = Courier(Outbox(database, [sink.name], 10), sink, REGION)
     longest = 0.0
     for failures in range(1, 2000):
         courier._failures = failures
