@@ -126,6 +126,30 @@ class HealthImagingSettings(BaseSettings):
         description="S3 endpoint of import jobs; the server's own buckets where not set. "
         "Credentials then come from AWS's default chain.",
     )
+    eventbridge_bus: str | None = Field(
+        None,
+        description="EventBridge bus, name or ARN, that is told of state changes; `default` where "
+        "only its endpoint is set, none where neither is. Credentials come from AWS's default "
+        "chain.",
+    )
+    eventbridge_endpoint_url: str | None = Field(
+        None, pattern=_URL, description="EventBridge endpoint; AWS where only a bus is set."
+    )
+    eventbridge_source: str = Field(
+        "aws.medical-imaging",
+        min_length=1,
+        description="Source of the events on that bus; AWS's own EventBridge takes none that "
+        "starts with `aws.` from its customers.",
+    )
+    sqs_queue_url: str | None = Field(
+        None,
+        pattern=_URL,
+        description="SQS queue that is told of state changes. Credentials come from AWS's default "
+        "chain.",
+    )
+    sqs_endpoint_url: str | None = Field(
+        None, pattern=_URL, description="SQS endpoint; AWS where not set."
+    )
     log_level: str = Field(
         "warning", pattern="^(debug|info|warning|error)$", description="Least severe log level."
     )

@@ -6,10 +6,13 @@ told of a change that did not happen; ``eventbus`` delivers the rows.
 
 import sqlite3
 import time
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
 import orjson
+
+SOURCE: Final = "aws.medical-imaging"
 
 _VERSION: Final = "1.0"
 _DATASTORE: Final = {
@@ -55,14 +58,14 @@ def image_set(
 ) -> None:
     """An image set's version has come to its state; ``source`` is what it is a copy of."""
     detail: dict[str, Any] = {
+        "imageSetVersion": str(version["version"]),
         "datastoreId": datastore_id,
         "imagesetId": version["image_set_id"],
-        "imageSetVersion": str(version["version"]),
         "imageSetState": version["state"],
         "imageSetWorkflowStatus": version["workflow_status"],
     }
     if version["is_primary"] is not None:
-        detail["isPrimary"] = bool(version["is_primary"])
+        detail = {"isPrimary": bool(version["is_primary"])} | detail
     if source is not None:
         detail["sourceImageSetArn"] = f"datastore/{datastore_id}/imageset/{source}"
     words = version["workflow_status"].replace("_", " ").title()
@@ -80,3 +83,23 @@ def _record(db: sqlite3.Connection, kind: str, resource: str, detail: dict[str, 
         "detail": {"imagingVersion": _VERSION} | detail,
     }
     db.execute("INSERT INTO event (body) VALUES (?)", (orjson.dumps(body).decode(),))
+
+
+def envelope(body: str, region: str, account: str) -> dict[str, Any]:
+    """A row as EventBridge delivers it (developer guide, event structure)."""
+    event: dict[str, Any] = orjson.loads(body)
+    arn = f"arn:aws:medical-imaging:{region}:{account}:"
+    detail = event["detail"]
+    if "sourceImageSetArn" in detail:
+        detail["sourceImageSetArn"] = arn + detail["sourceImageSetArn"]
+    return {
+        "version": "0",
+        "id": event["id"],
+        "detail-type": event["detail-type"],
+        "source": SOURCE,
+        "account": account,
+        "time": datetime.fromtimestamp(event["time"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": region,
+        "resources": [arn + tail for tail in event["resources"]],
+        "detail": detail,
+    }

@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from gateway.dicom import transfer_syntaxes as ts
-from gateway.emulator import blobs, resources
+from gateway.emulator import blobs, events, resources
 from gateway.emulator.faults import Fault, conflict, not_found
 from gateway.emulator.paging import DEFAULT_SIZE, Pager
 from gateway.emulator.search import study_datetime
@@ -88,6 +88,8 @@ def insert(db: sqlite3.Connection, new: NewImageSet, now: float) -> None:
         "updated_at, is_primary) VALUES (?, 1, 'ACTIVE', 'CREATED', ?, ?, ?)",
         (new.id, now, now, new.primary),
     )
+    query = "SELECT * FROM image_set_version WHERE image_set_id = ? AND version = 1"
+    events.image_set(db, new.datastore_id, db.execute(query, (new.id,)).fetchone())
 
 
 def searched(attributes: Mapping[str, Any], instances: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import orjson
 
-from gateway.emulator import resources
+from gateway.emulator import events, resources
 from gateway.emulator.faults import not_found
 from gateway.emulator.ingest import Failed, Staged
 from gateway.emulator.paging import DEFAULT_SIZE, Pager
@@ -36,6 +36,7 @@ def submit(db: sqlite3.Connection, parameters: Mapping[str, Any]) -> dict[str, A
             parameters.get("inputOwnerAccountId"),
         ),
     )
+    events.job(db, _row(db, job_id), "SUBMITTED")
     return {
         "datastoreId": parameters["datastoreId"],
         "jobId": job_id,
@@ -108,11 +109,19 @@ def unfinished(database: Database) -> list[str]:
 
 
 def begin(database: Database, job_id: str) -> sqlite3.Row:
-    """Mark a job as running; its row."""
+    """Mark a job as running, unless it is resumed and was so before; its row."""
     with database.write() as db:
-        db.execute("UPDATE job SET status = 'IN_PROGRESS' WHERE id = ?", (job_id,))
-        row: sqlite3.Row = db.execute("SELECT * FROM job WHERE id = ?", (job_id,)).fetchone()
+        change = "UPDATE job SET status = 'IN_PROGRESS' WHERE id = ? AND status = 'SUBMITTED'"
+        begun = db.execute(change, (job_id,)).rowcount
+        row = _row(db, job_id)
+        if begun:
+            events.job(db, row, "IN_PROGRESS")
         return row
+
+
+def _row(db: sqlite3.Connection, job_id: str) -> sqlite3.Row:
+    row: sqlite3.Row = db.execute("SELECT * FROM job WHERE id = ?", (job_id,)).fetchone()
+    return row
 
 
 def progress(database: Database, job_id: str, message: str) -> None:
@@ -128,6 +137,7 @@ def end(database: Database, job_id: str, status: str, message: str | None) -> No
             "UPDATE job SET status = ?, ended_at = ?, message = ? WHERE id = ?",
             (status, time.time(), message, job_id),
         )
+        events.job(db, _row(db, job_id), status)
         db.execute("DELETE FROM job_file WHERE job_id = ?", (job_id,))
 
 

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import orjson
 
+from gateway.emulator import events
 from gateway.emulator.faults import conflict, invalid, not_found
 
 ACCOUNT: Final = "000000000000"
@@ -63,6 +64,9 @@ def create_datastore(
         ),
     )
     put_tags(db, arn(region, datastore_id), parameters.get("tags", {}))
+    row = datastore(db, datastore_id)
+    events.datastore(db, row, "CREATING")  # it is there at once: the two fall together
+    events.datastore(db, row, _ACTIVE)
     return datastore_id
 
 
@@ -103,7 +107,7 @@ def delete_datastore(db: sqlite3.Connection, datastore_id: str) -> None:
     Raises:
         Fault: ConflictException, it still holds image sets or runs an import job.
     """
-    active_datastore(db, datastore_id)
+    row = active_datastore(db, datastore_id)
     held = (
         "SELECT 1 FROM image_set s JOIN image_set_version v ON v.image_set_id = s.id "
         "AND v.version = s.latest WHERE v.state <> 'DELETED' AND s.datastore_id = ? LIMIT 1"
@@ -120,6 +124,8 @@ def delete_datastore(db: sqlite3.Connection, datastore_id: str) -> None:
         "UPDATE datastore SET status = ?, updated_at = ? WHERE id = ?",
         (_DELETED, time.time(), datastore_id),
     )
+    events.datastore(db, row, "DELETING")
+    events.datastore(db, row, _DELETED)
 
 
 def datastore_summary(row: sqlite3.Row, region: str) -> dict[str, Any]:

@@ -34,11 +34,13 @@ from gateway.emulator import (
     s3server,
     sigv4,
     simulate,
+    sinks,
     versions,
 )
 from gateway.emulator.buckets import BucketFault, Buckets
 from gateway.emulator.calllog import CallLog
 from gateway.emulator.calls import Call
+from gateway.emulator.eventbus import EventBus
 from gateway.emulator.faults import STATUS, Fault, invalid
 from gateway.emulator.importer import Importer, JobRunner
 from gateway.emulator.metrics import CONTENT_TYPE, Metrics
@@ -72,6 +74,8 @@ class Server:
         self._buckets = Buckets(settings.data / "s3", mounts)
         self._buckets.root.mkdir(parents=True, exist_ok=True)
         self.service = _service(settings, self._keys, url)
+        told = sinks.configured(settings)
+        self._events = EventBus(self.service.database, told, settings.region)
         datastore_id = known.datastoreId if known else ""
         self.identity = identity.Identity(
             url, settings.region, self._default_datastore(datastore_id), *keys
@@ -98,11 +102,16 @@ class Server:
         with self.service.database.write() as db:
             versions.undo_imports(db)
         shutil.rmtree(self.service.layout.growing, ignore_errors=True)
+        self._events.start()
         self.service.runner.start()
         self.service.workflows.start()
         yield
-        await run_in_threadpool(self.service.runner.close)
-        await run_in_threadpool(self.service.workflows.close)
+        await run_in_threadpool(self._stop)
+
+    def _stop(self) -> None:
+        self.service.runner.close()
+        self.service.workflows.close()
+        self._events.close()  # after the last change
 
     async def _handle(self, request: Request) -> Response:
         path = request.scope["raw_path"].decode("latin-1").partition("?")[0]
@@ -193,8 +202,7 @@ class Server:
 
     def close(self) -> None:
         """Stop import jobs, release the port and the data folder; once more does no harm."""
-        self.service.runner.close()
-        self.service.workflows.close()
+        self._stop()
         self._call_log.close()
         self.socket.close()
         self._lock.close()

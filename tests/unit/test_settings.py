@@ -91,6 +91,11 @@ SAMPLES = {
     "faults": "GetImageFrame:truncate",
     "simulation_seed": "17",
     "log_data_events": "True",
+    "eventbridge_bus": "changes",
+    "eventbridge_endpoint_url": "http://localhost:3",
+    "eventbridge_source": "hospital.imaging",
+    "sqs_queue_url": "http://localhost:4/000000000000/changes",
+    "sqs_endpoint_url": "http://localhost:4",
 }
 
 
@@ -172,6 +177,9 @@ def test_a_wrong_setting_is_named_in_one_sentence(environment, name, value):
         ("HEALTHIMAGING_FILE_SECONDS", "0"),
         ("HEALTHIMAGING_WORKER_MEMORY_MB", "1"),
         ("HEALTHIMAGING_S3_ENDPOINT_URL", "s3.example"),
+        ("HEALTHIMAGING_EVENTBRIDGE_ENDPOINT_URL", "events.example"),
+        ("HEALTHIMAGING_SQS_QUEUE_URL", "changes"),
+        ("HEALTHIMAGING_SQS_ENDPOINT_URL", "sqs.example"),
         ("HEALTHIMAGING_LOG_LEVEL", "quiet"),
         ("HEALTHIMAGING_SIMULATE", "gcp"),
         ("HEALTHIMAGING_SIMULATION_SEED", "x"),
