@@ -116,6 +116,11 @@ class HealthImagingSettings(BaseSettings):
         description="S3 endpoint of import jobs; the server's own buckets where not set. "
         "Credentials then come from AWS's default chain.",
     )
+    authorizer: str = Field(
+        "",
+        description="What stands for the Lambda authorizers of data stores: an `http://` endpoint "
+        "or `package.module:callable`; several as `arn=…`, separated by commas.",
+    )
     log_level: str = Field(
         "warning", pattern="^(debug|info|warning|error)$", description="Least severe log level."
     )

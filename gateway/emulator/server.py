@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Final
 from urllib.parse import urlsplit
@@ -19,12 +20,23 @@ import orjson
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from gateway.emulator import blobs, identity, model, operations, resources, s3server, sigv4
+from gateway.emulator import (
+    authorizers,
+    blobs,
+    dicomweb,
+    identity,
+    model,
+    operations,
+    resources,
+    s3server,
+    sigv4,
+)
 from gateway.emulator.buckets import BucketFault, Buckets
 from gateway.emulator.faults import STATUS, Fault, invalid
+from gateway.emulator.holdings import Holdings
 from gateway.emulator.importer import Importer, JobRunner
 from gateway.emulator.paging import Pager
 from gateway.emulator.s3client import Location
@@ -43,6 +55,7 @@ class Server:
     """An embedded HealthImaging bound to its port; ``app`` is the ASGI application."""
 
     def __init__(self, settings: HealthImagingSettings, mounts: dict[str, Path]) -> None:
+        self._authorizers = authorizers.Authorizers(settings.authorizer, settings.region)
         self._lock = _lock(settings.data)
         known = identity.load(settings.data)
         self.socket = _bind(settings, known)
@@ -54,6 +67,7 @@ class Server:
         self._buckets = Buckets(settings.data / "s3", mounts)
         self._buckets.root.mkdir(parents=True, exist_ok=True)
         self.service = _service(settings, self._keys, url)
+        self._holdings = Holdings(self.service.database, self.service.layout)
         datastore_id = known.datastoreId if known else ""
         self.identity = identity.Identity(
             url, settings.region, self._default_datastore(datastore_id), *keys
@@ -89,6 +103,8 @@ class Server:
     async def _answer(self, request: Request, wire: sigv4.Request) -> Response:
         bucket_request = False
         try:
+            if token := authorizers.bearer(wire.header("authorization")):
+                return await run_in_threadpool(self._call_with_token, wire, token)
             authorization = sigv4.parse(wire)
             bucket_request = authorization.service == "s3"
             if bucket_request:
@@ -112,14 +128,39 @@ class Server:
     def _verify(self, wire: sigv4.Request, given: sigv4.Authorization, payload: str) -> None:
         if given.service not in ("s3", "medical-imaging"):
             raise sigv4.denied("Credential should be scoped to the service medical-imaging or s3")
-        sigv4.verify(wire, given, self._keys, payload, datetime.now(UTC))
+        as_sent = dicomweb.match(wire.method, wire.path) is not None
+        sigv4.verify(wire, given, self._keys, payload, datetime.now(UTC), as_sent=as_sent)
+
+    def _call_with_token(self, wire: sigv4.Request, token: str) -> Response:
+        found = dicomweb.match(wire.method, wire.path)
+        if found is None:
+            raise sigv4.denied("Bearer tokens are for DICOMweb operations only")
+        operation, path = found
+        datastore_id = path["datastore"]
+        event = {"datastoreId": datastore_id, "operation": operation, "bearerToken": token}
+        self._authorizers.check(self._authorizer_arn(datastore_id), event)
+        return self._run(dicomweb.parse(operation, path, wire))
+
+    def _authorizer_arn(self, datastore_id: str) -> str | None:
+        with self.service.database.read() as db, suppress(Fault):
+            row = resources.active_datastore(db, datastore_id)
+            found: str | None = row["lambda_authorizer_arn"]
+            return found
+        return None  # who is not known is not told which data stores there are
 
     def _call(self, wire: sigv4.Request, body: bytes) -> Response:
+        if retrieval := dicomweb.match(wire.method, wire.path):
+            return self._run(dicomweb.parse(*retrieval, wire))
         found = model.match(wire.method, wire.path)
         if found is None:
             raise Fault("UnknownOperationException", "No operation of HealthImaging has this path")
         operation, parameters = found
-        call = model.parse(operation, parameters, wire.query, body)
+        return self._run(model.parse(operation, parameters, wire.query, body))
+
+    def _run(self, call: model.Call) -> Response:
+        """Every call passes here, once it is known to be allowed: operation and data store."""
+        if call.operation in dicomweb.OPERATIONS:
+            return _streamed(dicomweb.call(self._holdings, call.operation, call.parameters))
         result = operations.call(self.service, call.operation, call.parameters)
         answer = model.serialize(call.operation, result)
         return Response(answer.body, answer.status, answer.headers)
@@ -150,6 +191,13 @@ async def _body(request: Request) -> bytes:
         if len(body) > _MAX_BODY:
             raise invalid("The request body is larger than 1 MiB")
     return body
+
+
+def _streamed(answer: dicomweb.Answer) -> Response:
+    """The answer as it is made: what fails before its first piece still gets a proper status."""
+    first = next(answer.pieces, b"")
+    pieces = chain((first,), answer.pieces)
+    return StreamingResponse(pieces, headers={"Content-Type": answer.content_type})
 
 
 def _error(fault: Fault) -> Response:
