@@ -150,6 +150,11 @@ class HealthImagingSettings(BaseSettings):
     sqs_endpoint_url: str | None = Field(
         None, pattern=_URL, description="SQS endpoint; AWS where not set."
     )
+    authorizer: str = Field(
+        "",
+        description="What stands for the Lambda authorizers of data stores: an `http://` endpoint "
+        "or `package.module:callable`; several as `arn=…`, separated by commas.",
+    )
     log_level: str = Field(
         "warning", pattern="^(debug|info|warning|error)$", description="Least severe log level."
     )

@@ -61,6 +61,18 @@ def decode(syntax: str, frame: bytes, image: ImagePixel) -> Samples:
     return decoder(frame, image)
 
 
+def native_frame(syntax: str, frame: bytes, image: ImagePixel, source: str) -> bytes:
+    """A stored ``frame`` as Explicit VR Little Endian has it; ``source`` as in ``uncompressed``.
+
+    Raises:
+        CodecError: it cannot be decoded.
+    """
+    if syntax == ts.EXPLICIT_LE:
+        return frame
+    samples = decode(syntax, frame, image)
+    return native.encode(samples, uncompressed(syntax, frame, image, source))
+
+
 def check_size(image: ImagePixel) -> None:
     """Refuse a frame that no machine should be asked to hold: 2 GiB decoded, or empty."""
     if image.frame_bytes > _MAX_FRAME_BYTES:

@@ -6,16 +6,21 @@ STATUS: Final = {
     "AccessDeniedException": 403,
     "BadRequestException": 400,
     "ConflictException": 409,
+    "FailedDependencyException": 424,
     "InternalServerException": 500,
     "NotAcceptableException": 406,
     "NotImplementedException": 501,
+    "RequestTimeoutException": 408,
     "ResourceNotFoundException": 404,
     "ServiceQuotaExceededException": 402,
     "ThrottlingException": 429,
     "UnknownOperationException": 404,
     "ValidationException": 400,
 }
-"""HTTP status by error: the shapes of the service model, and two that say there is no operation."""
+"""HTTP status by error: the shapes of the service model, and four beside it.
+
+Two say that there is no operation, two that an authorizer failed; the guide does not name those.
+"""
 
 
 class Fault(Exception):

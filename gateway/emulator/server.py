@@ -8,25 +8,28 @@ import hashlib
 import logging
 import shutil
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 from urllib.parse import urlsplit
 
 import orjson
-from botocore.model import OperationModel
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from gateway.emulator import (
     actions,
+    authorizers,
     blobs,
     calls,
+    dicomweb,
     identity,
     model,
     operations,
@@ -42,6 +45,7 @@ from gateway.emulator.calllog import CallLog
 from gateway.emulator.calls import Call
 from gateway.emulator.eventbus import EventBus
 from gateway.emulator.faults import STATUS, Fault, invalid
+from gateway.emulator.holdings import Holdings
 from gateway.emulator.importer import Importer, JobRunner
 from gateway.emulator.metrics import CONTENT_TYPE, Metrics
 from gateway.emulator.paging import Pager
@@ -58,11 +62,34 @@ _MAX_BODY: Final = 1 << 20
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "DELETE"]
 
 
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What a request is for, as far as its path tells; ``parse`` makes the call of its body."""
+
+    action: str
+    path: Mapping[str, str]
+    parse: Callable[[bytes], model.Call]
+
+
+def _target(wire: sigv4.Request) -> _Target | None:
+    if retrieval := dicomweb.match(wire.method, wire.path):
+        action, path = retrieval
+        known = {"datastoreId": path["datastore"]}
+        return _Target(action, known, lambda _: dicomweb.parse(action, path, wire))
+    if found := model.match(wire.method, wire.path):
+        operation, path = found
+        return _Target(
+            operation.name, path, lambda body: model.parse(operation, path, wire.query, body)
+        )
+    return None
+
+
 class Server:
     """An embedded HealthImaging bound to its port; ``app`` is the ASGI application."""
 
     def __init__(self, settings: HealthImagingSettings, mounts: dict[str, Path]) -> None:
         self._simulation = simulate.from_settings(settings)
+        self._authorizers = authorizers.Authorizers(settings.authorizer, settings.region)
         self._lock = _lock(settings.data)
         known = identity.load(settings.data)
         self.socket = _bind(settings, known)
@@ -76,6 +103,7 @@ class Server:
         self.service = _service(settings, self._keys, url)
         told = sinks.configured(settings)
         self._events = EventBus(self.service.database, told, settings.region)
+        self._holdings = Holdings(self.service.database, self.service.layout)
         datastore_id = known.datastoreId if known else ""
         self.identity = identity.Identity(
             url, settings.region, self._default_datastore(datastore_id), *keys
@@ -142,6 +170,8 @@ class Server:
     async def _answer(self, request: Request, wire: sigv4.Request, call: Call) -> Response:
         bucket_request = False
         try:
+            if token := authorizers.bearer(wire.header("authorization")):
+                return await self._answer_token(wire, token, call)
             authorization = sigv4.parse(wire)
             bucket_request = authorization.service == "s3"
             if bucket_request:
@@ -168,31 +198,52 @@ class Server:
         self, request: Request, wire: sigv4.Request, given: sigv4.Authorization, call: Call
     ) -> Response:
         call.access_key_id = given.access_key_id
-        found = model.match(wire.method, wire.path)
-        call.action = found[0].name if found else actions.UNKNOWN
+        target = _target(wire)
+        call.action = target.action if target else actions.UNKNOWN
         body = await _body(request)
         self._verify(wire, given, hashlib.sha256(body).hexdigest())
-        call.verified = True
-        if found is None:
+        if target is None:
+            call.verified = True
             raise Fault("UnknownOperationException", "No operation of HealthImaging has this path")
-        operation, call.parameters = found
-        return await self._perform(
-            call, lambda: run_in_threadpool(self._call, operation, wire.query, body, call)
-        )
+        return await self._perform(target, body, call)
 
-    async def _perform(self, call: Call, do: Callable[[], Awaitable[Response]]) -> Response:
-        """Answer a call whose action and signature are known, in the way the settings ask for."""
-        if self._simulation is None:
-            return await do()
-        return await self._simulation.run(call.action, do)
+    async def _answer_token(self, wire: sigv4.Request, token: str, call: Call) -> Response:
+        target = _target(wire)
+        if target is None or target.action not in dicomweb.OPERATIONS:
+            raise sigv4.denied("Bearer tokens are for DICOMweb operations only")
+        call.action = target.action
+        datastore_id = target.path["datastoreId"]
+        event = {"datastoreId": datastore_id, "operation": target.action, "bearerToken": token}
+        arn = await run_in_threadpool(self._authorizer_arn, datastore_id)
+        await run_in_threadpool(self._authorizers.check, arn, event)
+        return await self._perform(target, b"", call)
+
+    async def _perform(self, target: _Target, body: bytes, call: Call) -> Response:
+        """Answer a call that is known to be allowed, in the way the settings ask for."""
+        call.verified, call.parameters = True, target.path
+
+        async def do() -> Response:
+            return await run_in_threadpool(self._run, target, body, call)
+
+        return await (self._simulation.run(call.action, do) if self._simulation else do())
 
     def _verify(self, wire: sigv4.Request, given: sigv4.Authorization, payload: str) -> None:
         if given.service not in ("s3", "medical-imaging"):
             raise sigv4.denied("Credential should be scoped to the service medical-imaging or s3")
-        sigv4.verify(wire, given, self._keys, payload, datetime.now(UTC))
+        as_sent = dicomweb.match(wire.method, wire.path) is not None
+        sigv4.verify(wire, given, self._keys, payload, datetime.now(UTC), as_sent=as_sent)
 
-    def _call(self, operation: OperationModel, query: str, body: bytes, call: Call) -> Response:
-        parsed = model.parse(operation, call.parameters or {}, query, body)
+    def _authorizer_arn(self, datastore_id: str) -> str | None:
+        with self.service.database.read() as db, suppress(Fault):
+            row = resources.active_datastore(db, datastore_id)
+            found: str | None = row["lambda_authorizer_arn"]
+            return found
+        return None  # who is not known is not told which data stores there are
+
+    def _run(self, target: _Target, body: bytes, call: Call) -> Response:
+        parsed = target.parse(body)
+        if parsed.operation in dicomweb.OPERATIONS:
+            return _streamed(dicomweb.call(self._holdings, parsed.operation, parsed.parameters))
         call.parameters = parsed.parameters
         result = operations.call(self.service, parsed.operation, parsed.parameters)
         if not actions.reads(parsed.operation):
@@ -230,6 +281,13 @@ async def _body(request: Request) -> bytes:
         if len(body) > _MAX_BODY:
             raise invalid("The request body is larger than 1 MiB")
     return body
+
+
+def _streamed(answer: dicomweb.Answer) -> Response:
+    """The answer as it is made: what fails before its first piece still gets a proper status."""
+    first = next(answer.pieces, b"")
+    pieces = chain((first,), answer.pieces)
+    return StreamingResponse(pieces, headers={"Content-Type": answer.content_type})
 
 
 def _error(fault: Fault) -> Response:

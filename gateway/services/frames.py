@@ -4,14 +4,15 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from gateway.codecs import native, registry
-from gateway.dicom import image, transfer_syntaxes as ts
+from gateway.codecs import registry
+from gateway.dicom.image import ImagePixel
 from gateway.dicomweb import representations
 from gateway.dicomweb.accept import MediaRange
 from gateway.dicomweb.representations import Representation
 from gateway.dicomweb.resources import Address
 from gateway.errors import NotFound
-from gateway.remote.document import Instance
+from gateway.imagesets.document import Instance
+from gateway.imagesets.files import native_frame
 from gateway.services.ahead import ordered
 from gateway.services.compute import Compute
 from gateway.services.library import Library
@@ -24,19 +25,6 @@ class FramesAnswer:
     representation: Representation
     count: int
     frames: AsyncGenerator[bytes, None]
-
-
-def native_frame(instance: Instance, image_pixel: image.ImagePixel, frame: bytes) -> bytes:
-    """A stored frame as Explicit VR Little Endian has it.
-
-    Raises:
-        CodecError: it cannot be decoded.
-    """
-    if instance.stored_syntax == ts.EXPLICIT_LE:
-        return frame
-    samples = registry.decode(instance.stored_syntax, frame, image_pixel)
-    out = registry.uncompressed(instance.stored_syntax, frame, image_pixel, instance.source_syntax)
-    return native.encode(samples, out)
 
 
 class Frames:
@@ -79,7 +67,7 @@ class Frames:
         datastore_id: str,
         instance: Instance,
         numbers: Sequence[int],
-        decode: image.ImagePixel | None,
+        decode: ImagePixel | None,
     ) -> AsyncGenerator[bytes, None]:
 
         async def fetch(number: int) -> bytes:

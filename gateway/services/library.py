@@ -14,9 +14,9 @@ from typing import Any, Final
 from gateway.cache.memory import MemoryCache
 from gateway.dicomweb.resources import Address
 from gateway.errors import NotFound
-from gateway.remote import document
+from gateway.imagesets import document
+from gateway.imagesets.document import ImageSet, Instance
 from gateway.remote.api import HealthImaging, Summary
-from gateway.remote.document import ImageSet, Instance
 from gateway.services.ahead import ordered
 from gateway.settings import GatewaySettings
 

@@ -9,7 +9,7 @@ import orjson
 from gateway.dicom import jsonmodel, tags
 from gateway.dicom.image import pixel_element
 from gateway.dicomweb.resources import Address, instance_url
-from gateway.remote.document import Instance
+from gateway.imagesets.document import Instance
 from gateway.services.compute import Compute
 from gateway.services.library import Library
 

@@ -9,7 +9,7 @@ from gateway.dicom import jsonmodel, matching, transfer_syntaxes as ts
 from gateway.dicom.elements import DataSet, Element
 from gateway.dicomweb import attributes, resources
 from gateway.dicomweb.query import Level, Path, Query
-from gateway.remote.document import Instance
+from gateway.imagesets.document import Instance
 
 _STUDY_UID: Final = 0x0020000D
 _SERIES_UID: Final = 0x0020000E

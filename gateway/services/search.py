@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from gateway.dicomweb import attributes, warnings
 from gateway.dicomweb.query import Level, Query
+from gateway.imagesets.document import ImageSet, Instance
 from gateway.remote import search as planner
 from gateway.remote.api import Summary
-from gateway.remote.document import ImageSet, Instance
 from gateway.services import results
 from gateway.services.candidates import Candidate, candidates
 from gateway.services.compute import Compute

@@ -96,6 +96,7 @@ SAMPLES = {
     "eventbridge_source": "hospital.imaging",
     "sqs_queue_url": "http://localhost:4/000000000000/changes",
     "sqs_endpoint_url": "http://localhost:4",
+    "authorizer": "http://localhost:3/,site.readers:decide",
 }
 
 

@@ -12,8 +12,10 @@ def test_every_error_of_the_model_has_its_status(name):
     assert faults.STATUS[name] == SHAPES[name].metadata["error"]["httpStatusCode"]
 
 
-def test_only_the_errors_for_unknown_operations_are_not_in_the_model():
+def test_only_the_errors_for_unknown_operations_and_authorizers_are_not_in_the_model():
     assert faults.STATUS.keys() - SHAPES.keys() == {
+        "FailedDependencyException",
+        "RequestTimeoutException",
         "NotImplementedException",
         "UnknownOperationException",
     }

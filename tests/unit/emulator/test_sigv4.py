@@ -24,13 +24,21 @@ class Signed:
     """A request as botocore sends it, and what the server knows when it checks it."""
 
     def __init__(
-        self, method="GET", target="/", body=b"", headers=(), service="medical-imaging", token=None
+        self,
+        method="GET",
+        target="/",
+        body=b"",
+        headers=(),
+        service="medical-imaging",
+        token=None,
+        signer=None,
     ):
         request = AWSRequest(method, f"http://{HOST}{target}", data=body)
         for name, value in headers:
             request.headers[name] = value
         credentials = Credentials(KEYS.access_key_id, KEYS.secret_access_key, token)
-        SIGNERS[service](credentials, service, KEYS.region).add_auth(request)
+        signer = signer or SIGNERS[service]
+        signer(credentials, service, KEYS.region).add_auth(request)
         parts = urlsplit(request.url)
         sent = [("Host", HOST), *request.headers.items()]
         self.wire = sigv4.Request(method, parts.path, parts.query, sent)
@@ -291,3 +299,12 @@ def test_a_damaged_authorization_header_is_refused_and_nothing_else(value):
 def test_what_stands_for_the_body_of_an_object(announced, expected):
     sent = [("X-Amz-Content-SHA256", announced)] if announced else []
     assert s3server.payload_hash(sigv4.Request("PUT", "/b/k", "", sent)) == expected
+
+
+def test_a_path_signed_as_it_is_sent_is_taken_where_that_is_permitted():
+    request = Signed(target="/studies/1.2/frames/2,1", signer=S3SigV4Auth)  # encodes no path
+    assert DIFFERS in request.refusal()
+    request.verify(as_sent=True)
+    forged = replace(request.wire, path="/studies/1.2/frames/1,2")
+    assert DIFFERS in request.refusal(forged, as_sent=True)
+    Signed(target="/studies/1.2/frames/2,1").verify(as_sent=True)

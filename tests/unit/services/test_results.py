@@ -7,7 +7,7 @@ import pytest
 
 from gateway.dicom import tags
 from gateway.dicomweb.query import Level, Query, parse
-from gateway.remote import document
+from gateway.imagesets import document
 from gateway.services import results
 from tests.unit.services.memory import PIXELS, image_set, instance
 

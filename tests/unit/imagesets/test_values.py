@@ -10,7 +10,7 @@ from pydicom.filereader import read_dataset
 from gateway.dicom import jsonmodel, part10
 from gateway.dicom.vrs import KNOWN
 from gateway.errors import UpstreamInvalid
-from gateway.remote import values
+from gateway.imagesets import values
 
 PLAIN = (
     st.none() | st.text(max_size=6) | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.booleans()

@@ -14,7 +14,7 @@ from gateway.dicom.elements import DataSet, Element
 from gateway.dicom.image import ImagePixel, from_dataset
 from gateway.dicom.tags import is_pixel_data
 from gateway.errors import UpstreamInvalid
-from gateway.remote.values import PIXEL_REPRESENTATION, elements
+from gateway.imagesets.values import PIXEL_REPRESENTATION, elements
 
 _MODALITY: Final = 0x00080060
 _IMAGE_PIXEL: Final = (

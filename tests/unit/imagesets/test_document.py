@@ -13,7 +13,7 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from gateway.dicom import image, transfer_syntaxes as ts
 from gateway.errors import UpstreamInvalid
-from gateway.remote import document
+from gateway.imagesets import document
 from tests import files
 
 DOCUMENTS = {
