@@ -116,6 +116,11 @@ class HealthImagingSettings(BaseSettings):
         description="S3 endpoint of import jobs; the server's own buckets where not set. "
         "Credentials then come from AWS's default chain.",
     )
+    quotas: str = Field(
+        "",
+        description="Quotas other than the service's, like `files=100000,total-size=50GB`; "
+        "healthimaging.md lists their names.",
+    )
     log_level: str = Field(
         "warning", pattern="^(debug|info|warning|error)$", description="Least severe log level."
     )

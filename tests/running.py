@@ -1,12 +1,13 @@
 """Running servers for tests: the embedded HealthImaging as a process, the gateway in a thread."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import boto3
@@ -18,13 +19,17 @@ from gateway.remote.client import HealthImagingClient
 from gateway.settings import GatewaySettings, load
 
 ROLE = "arn:aws:iam::123456789012:role/ImportJobDataAccessRole"
+QUOTAS = "datastores=1000"  # most tests make a data store of their own on a shared server
 
 
 class HealthImaging:
     """An embedded server on a data folder of its own, and boto3 clients for it."""
 
-    def __init__(self, data: Path, **mounts: Path) -> None:
+    def __init__(
+        self, data: Path, environment: Mapping[str, str] | None = None, **mounts: Path
+    ) -> None:
         self.data = data
+        self._environment = os.environ | {"HEALTHIMAGING_QUOTAS": QUOTAS} | (environment or {})
         self._mounts = mounts
         self._clients = []
         self.process = None
@@ -34,7 +39,9 @@ class HealthImaging:
         command = [sys.executable, "-m", "gateway", "healthimaging", "--data", str(self.data)]
         for name, folder in self._mounts.items():
             command += ["--mount", f"{name}={folder}"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env=self._environment
+        )
         assert self.process.stdout.readline(), "the embedded HealthImaging did not start"
         self.known = json.loads((self.data / "healthimaging.json").read_text())
         self.datastore_id = self.known["datastoreId"]

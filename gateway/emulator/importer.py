@@ -4,7 +4,7 @@ import logging
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
@@ -15,6 +15,7 @@ import orjson
 
 from gateway.emulator import blobs, jobs, publish, s3client
 from gateway.emulator.ingest import Failed, Staged, Task
+from gateway.emulator.quotas import Quotas
 from gateway.emulator.store import Database
 from gateway.emulator.workers import Stopped, WorkerPool
 
@@ -36,6 +37,7 @@ class Importer:
     layout: blobs.Layout
     pool: WorkerPool
     location: s3client.Location
+    quotas: Quotas
 
     def run(self, job_id: str) -> None:
         """Run a job to its end, or until the pool is closed; then it stays to be resumed."""
@@ -43,10 +45,11 @@ class Importer:
         try:
             s3 = s3client.connect(self.location)
             _check_output(s3, job["output_uri"])
-            self._ingest(s3, job_id, job["input_uri"])
+            self._ingest(s3, job)
             jobs.number_copies(self.database, job_id)
             for group in jobs.groups(self.database, job_id):
-                publish.publish(self.database, self.layout, job, group)
+                limit = self.quotas.limit("metadata-size")
+                publish.publish(self.database, self.layout, job, group, limit)
             self._report(s3, job)
         except Stopped:
             return
@@ -63,16 +66,18 @@ class Importer:
         shutil.rmtree(self.layout.staging / job_id, ignore_errors=True)
         _log.info("job_ended", extra={"job": job_id, "status": status})
 
-    def _ingest(self, s3: s3client.S3, job_id: str, uri: str) -> None:
-        bucket, prefix = s3client.parse_uri(uri)
-        total = sum(1 for _ in s3.keys(bucket, prefix))
+    def _ingest(self, s3: s3client.S3, job: Any) -> None:
+        job_id, owner = job["id"], job["input_owner_account_id"]
+        bucket, prefix = s3client.parse_uri(job["input_uri"])
+        total = _survey(s3.objects(bucket, prefix, owner), prefix, self.quotas)
         if not total:
-            raise JobFailed(f"There are no files under {uri}")
+            raise JobFailed(f"There are no files under {job['input_uri']}")
         done = jobs.done_keys(self.database, job_id)
+        root, location, quotas = self.layout.root, self.location, self.quotas
         tasks = (
-            Task(job_id, bucket, key, self.layout.root, self.location)
-            for key in s3.keys(bucket, prefix)
-            if key not in done
+            Task(job_id, bucket, found.key, root, location, found.size, owner, quotas)
+            for found in s3.objects(bucket, prefix, owner)
+            if found.key not in done
         )
         self.layout.root.mkdir(parents=True, exist_ok=True)
         for count, outcome in enumerate(self._outcomes(tasks), len(done) + 1):
@@ -147,9 +152,36 @@ def _line(record: dict[str, Any]) -> bytes:
     return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
 
 
+def _survey(objects: Iterable[s3client.Object], prefix: str, quotas: Quotas) -> int:
+    """The number of files; those beyond the quota on one file's size do not count to the total's.
+
+    Raises:
+        JobFailed: there are more of them, or larger ones, or more folders than the quotas allow.
+    """
+    files = size = 0
+    folders: set[str] = set()
+    for found in objects:
+        files += 1
+        if quotas.excess("file-size", found.size) is None:
+            size += found.size
+        folders.update(_folders(found.key, prefix))
+        for name, value in (("files", files), ("total-size", size), ("folders", len(folders))):
+            reason = quotas.excess(name, value)
+            if reason is not None:
+                raise JobFailed(reason)
+    return files
+
+
+def _folders(key: str, prefix: str) -> Iterator[str]:
+    """The folders below the job's that a key lies in."""
+    start = prefix.rfind("/") + 1
+    while (start := key.find("/", start) + 1) > 0:
+        yield key[:start]
+
+
 def _check_output(s3: s3client.S3, uri: str) -> None:
     bucket, prefix = s3client.parse_uri(uri)
-    next(s3.keys(bucket, prefix), None)  # raises where the bucket cannot be reached
+    next(s3.objects(bucket, prefix), None)  # raises where the bucket cannot be reached
 
 
 class JobRunner:

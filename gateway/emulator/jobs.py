@@ -12,14 +12,24 @@ from gateway.emulator import resources
 from gateway.emulator.faults import not_found
 from gateway.emulator.ingest import Failed, Staged
 from gateway.emulator.paging import DEFAULT_SIZE, Pager
+from gateway.emulator.quotas import DEFAULTS, Quotas
 from gateway.emulator.store import Database
 
 UNFINISHED: Final = ("SUBMITTED", "IN_PROGRESS")
 
 
-def submit(db: sqlite3.Connection, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Insert a job; the answer of StartDICOMImportJob."""
+def submit(
+    db: sqlite3.Connection, parameters: Mapping[str, Any], quotas: Quotas = DEFAULTS
+) -> dict[str, Any]:
+    """Insert a job; the answer of StartDICOMImportJob.
+
+    Raises:
+        Fault: ResourceNotFoundException; ServiceQuotaExceededException, too many are unfinished.
+    """
     resources.active_datastore(db, parameters["datastoreId"])
+    query = "SELECT count(*) FROM job WHERE datastore_id = ? AND status IN (?, ?)"
+    waiting = db.execute(query, (parameters["datastoreId"], *UNFINISHED)).fetchone()[0]
+    quotas.check("import-jobs", waiting + 1)
     job_id = uuid4().hex
     now = time.time()
     db.execute(

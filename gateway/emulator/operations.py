@@ -8,6 +8,7 @@ from gateway.emulator import blobs, image_sets, jobs, resources, search
 from gateway.emulator.faults import Fault, invalid
 from gateway.emulator.importer import JobRunner
 from gateway.emulator.paging import DEFAULT_SIZE, Pager
+from gateway.emulator.quotas import Quotas
 from gateway.emulator.store import Database
 
 Parameters = Mapping[str, Any]
@@ -23,6 +24,7 @@ class Service:
     runner: JobRunner
     pager: Pager
     region: str
+    quotas: Quotas
 
 
 def call(service: Service, operation: str, parameters: Parameters) -> Result:
@@ -49,6 +51,7 @@ def _create_datastore(service: Service, parameters: Parameters) -> Result:
     with service.database.write() as db:
 
         def create() -> Result:
+            service.quotas.check("datastores", resources.count_active(db) + 1)
             datastore_id = resources.create_datastore(db, parameters, service.region)
             return {"datastoreId": datastore_id, "datastoreStatus": "CREATING"}
 
@@ -93,7 +96,7 @@ def _start_import(service: Service, parameters: Parameters) -> Result:
     with service.database.write() as db:
 
         def submit() -> Result:
-            answer = jobs.submit(db, parameters)
+            answer = jobs.submit(db, parameters, service.quotas)
             new.append(answer["jobId"])
             return answer
 

@@ -22,11 +22,18 @@ _LEVELS: Final = ("patient", "study", "series")
 
 
 def publish(
-    database: Database, layout: blobs.Layout, job: sqlite3.Row, group: tuple[str, int]
+    database: Database,
+    layout: blobs.Layout,
+    job: sqlite3.Row,
+    group: tuple[str, int],
+    limit: int = MAX_METADATA_BYTES,
 ) -> None:
-    """Make the image sets of one group visible; parts of it that are visible already stay."""
+    """Make the image sets of one group visible; parts of it that are visible already stay.
+
+    ``limit`` is the quota on the metadata of one of them, in bytes.
+    """
     members = jobs.members(database, job["id"], group)
-    for number, part in enumerate(_parts(members)):
+    for number, part in enumerate(_parts(members, limit)):
         if part[0]["image_set_id"] is None:
             _publish(database, layout, job, part, _identifier(job["id"], group, number))
 
@@ -36,12 +43,14 @@ def _identifier(job_id: str, group: tuple[str, int], part: int) -> str:
     return hashlib.sha256(name).hexdigest()[:32]
 
 
-def _parts(members: list[sqlite3.Row]) -> Iterator[list[sqlite3.Row]]:
-    """Cut a group so that no document exceeds the quota of 50 MB; almost always it is one part."""
+def _parts(
+    members: list[sqlite3.Row], limit: int = MAX_METADATA_BYTES
+) -> Iterator[list[sqlite3.Row]]:
+    """Cut a group so that no document exceeds the quota; almost always it is one part."""
     part: list[sqlite3.Row] = []
     size = 0
     for member in members:
-        if part and size + member["size"] > MAX_METADATA_BYTES:
+        if part and size + member["size"] > limit:
             yield part
             part, size = [], 0
         part.append(member)

@@ -22,7 +22,16 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from gateway.emulator import blobs, identity, model, operations, resources, s3server, sigv4
+from gateway.emulator import (
+    blobs,
+    identity,
+    model,
+    operations,
+    quotas,
+    resources,
+    s3server,
+    sigv4,
+)
 from gateway.emulator.buckets import BucketFault, Buckets
 from gateway.emulator.faults import STATUS, Fault, invalid
 from gateway.emulator.importer import Importer, JobRunner
@@ -43,6 +52,7 @@ class Server:
     """An embedded HealthImaging bound to its port; ``app`` is the ASGI application."""
 
     def __init__(self, settings: HealthImagingSettings, mounts: dict[str, Path]) -> None:
+        limits = quotas.parse(settings.quotas)
         self._lock = _lock(settings.data)
         known = identity.load(settings.data)
         self.socket = _bind(settings, known)
@@ -53,7 +63,7 @@ class Server:
         url = _url(self.socket)
         self._buckets = Buckets(settings.data / "s3", mounts)
         self._buckets.root.mkdir(parents=True, exist_ok=True)
-        self.service = _service(settings, self._keys, url)
+        self.service = _service(settings, limits, self._keys, url)
         datastore_id = known.datastoreId if known else ""
         self.identity = identity.Identity(
             url, settings.region, self._default_datastore(datastore_id), *keys
@@ -131,16 +141,18 @@ class Server:
         self._lock.close()
 
 
-def _service(settings: HealthImagingSettings, keys: sigv4.KeyPair, url: str) -> operations.Service:
+def _service(
+    settings: HealthImagingSettings, limits: quotas.Quotas, keys: sigv4.KeyPair, url: str
+) -> operations.Service:
     layout = blobs.Layout(settings.data / "healthimaging")
     database = Database(layout.database)
     pool = WorkerPool(settings.workers, settings.file_seconds, settings.worker_memory_mb << 20)
     location = Location(url, keys.region, keys.access_key_id, keys.secret_access_key)
     if settings.s3_endpoint_url:
         location = Location(settings.s3_endpoint_url, keys.region)
-    runner = JobRunner(Importer(database, layout, pool, location))
+    runner = JobRunner(Importer(database, layout, pool, location, limits))
     pager = Pager(keys.secret_access_key)
-    return operations.Service(database, layout, runner, pager, settings.region)
+    return operations.Service(database, layout, runner, pager, settings.region, limits)
 
 
 async def _body(request: Request) -> bytes:
