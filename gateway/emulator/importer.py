@@ -6,14 +6,14 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
-from gateway.emulator import blobs, jobs, publish, s3client
+from gateway.emulator import blobs, jobs, pixels, publish, resources, s3client
 from gateway.emulator.ingest import Failed, Staged, Task
 from gateway.emulator.quotas import Quotas
 from gateway.emulator.store import Database
@@ -73,9 +73,18 @@ class Importer:
         if not total:
             raise JobFailed(f"There are no files under {job['input_uri']}")
         done = jobs.done_keys(self.database, job_id)
-        root, location, quotas = self.layout.root, self.location, self.quotas
+        every = Task(
+            job=job_id,
+            bucket=bucket,
+            key="",
+            root=self.layout.root,
+            s3=self.location,
+            owner=owner,
+            quotas=self.quotas,
+            lossless=self._lossless(job["datastore_id"]),
+        )
         tasks = (
-            Task(job_id, bucket, found.key, root, location, found.size, owner, quotas)
+            replace(every, key=found.key, size=found.size)
             for found in s3.objects(bucket, prefix, owner)
             if found.key not in done
         )
@@ -84,6 +93,12 @@ class Importer:
             jobs.record(self.database, job_id, outcome)
             if count % 20 == 0 or count == total:
                 jobs.progress(self.database, job_id, f"{count} of {total} files")
+
+    def _lossless(self, datastore_id: str) -> str:
+        """The transfer syntax of what the data store does not keep as it came."""
+        with self.database.read() as db:
+            row = resources.datastore(db, datastore_id)
+        return pixels.LOSSLESS[row["lossless_storage_format"]]
 
     def _outcomes(self, tasks: Iterator[Task]) -> Iterator[Staged | Failed]:
         """The outcomes as they come, with never more than two tasks a worker under way."""

@@ -26,7 +26,10 @@ MAX_METADATA_BYTES: Final = TABLE["metadata-size"].default
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One file to import; ``size`` is that of the listing, ``owner`` the bucket's if it is told."""
+    """One file to import; ``size`` is that of the listing, ``owner`` the bucket's if it is told.
+
+    ``lossless`` is the transfer syntax of frames that are stored anew.
+    """
 
     job: str
     bucket: str
@@ -36,6 +39,7 @@ class Task:
     size: int = 0
     owner: str | None = None
     quotas: Quotas = DEFAULTS
+    lossless: str = ts.HTJ2K_LOSSLESS_RPCL
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ def _stage(task: Task, content: memoryview) -> Staged:
     if file.pixels is None:
         instance |= {"StoredTransferSyntaxUID": ts.EXPLICIT_LE, "ImageFrames": []}
     else:
-        image = pixels.describe(file, converted)
+        image = pixels.describe(file, converted, task.lossless)
         instance |= {"StoredTransferSyntaxUID": image.syntax}
         if image.checksum_type:
             instance |= {"ChecksumType": image.checksum_type}

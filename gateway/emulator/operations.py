@@ -47,7 +47,6 @@ def _refuse(parameters: Parameters, name: str, allowed: object = None) -> None:
 
 def _create_datastore(service: Service, parameters: Parameters) -> Result:
     _refuse(parameters, "lambdaAuthorizerArn")
-    _refuse(parameters, "losslessStorageFormat", "HTJ2K")
     with service.database.write() as db:
 
         def create() -> Result:
