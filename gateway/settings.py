@@ -116,6 +116,11 @@ class HealthImagingSettings(BaseSettings):
         description="S3 endpoint of import jobs; the server's own buckets where not set. "
         "Credentials then come from AWS's default chain.",
     )
+    archive_days: float = Field(
+        30.0,
+        gt=0,
+        description="Days without access after which an image set is in the archive tier.",
+    )
     quotas: str = Field(
         "",
         description="Quotas other than the service's, like `files=100000,total-size=50GB`; "

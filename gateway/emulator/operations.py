@@ -10,6 +10,7 @@ from gateway.emulator.importer import JobRunner
 from gateway.emulator.paging import DEFAULT_SIZE, Pager
 from gateway.emulator.quotas import Quotas
 from gateway.emulator.store import Database
+from gateway.emulator.touches import Touches
 
 Parameters = Mapping[str, Any]
 Result = dict[str, Any]
@@ -25,6 +26,7 @@ class Service:
     pager: Pager
     region: str
     quotas: Quotas
+    touches: Touches
 
 
 def call(service: Service, operation: str, parameters: Parameters) -> Result:
@@ -119,14 +121,15 @@ def _list_imports(service: Service, parameters: Parameters) -> Result:
 def _search(service: Service, parameters: Parameters) -> Result:
     with service.database.read() as db:
         resources.active_datastore(db, parameters["datastoreId"])
-        return search.search(db, parameters, service.pager)
+        return search.search(db, parameters, service.pager, service.touches)
 
 
 def _get_image_set(service: Service, parameters: Parameters) -> Result:
     with service.database.read() as db:
         row = image_sets.find(db, parameters["datastoreId"], parameters["imageSetId"])
         version = image_sets.version(db, row, parameters.get("versionId"))
-    return image_sets.properties(version, "imageSetWorkflowStatus") | {
+    shown = image_sets.properties(version, "imageSetWorkflowStatus") | service.touches.shown(row)
+    return shown | {
         "datastoreId": row["datastore_id"],
         "imageSetArn": resources.arn(service.region, row["datastore_id"], row["id"]),
     }
@@ -136,8 +139,10 @@ def _get_metadata(service: Service, parameters: Parameters) -> Result:
     with service.database.read() as db:
         row = image_sets.find(db, parameters["datastoreId"], parameters["imageSetId"])
         version = image_sets.version(db, row, parameters.get("versionId"))
+    blob = service.layout.metadata(row["id"], version["version"]).read_bytes()
+    service.touches.note(row["id"])
     return {
-        "imageSetMetadataBlob": service.layout.metadata(row["id"], version["version"]).read_bytes(),
+        "imageSetMetadataBlob": blob,
         "contentType": "application/json",
         "contentEncoding": "gzip",
     }
@@ -148,6 +153,7 @@ def _get_frame(service: Service, parameters: Parameters) -> Result:
     with service.database.read() as db:
         row = image_sets.find(db, parameters["datastoreId"], parameters["imageSetId"])
         content, kind = image_sets.frame(db, row["id"], frame_id, service.layout.root)
+    service.touches.note(row["id"])
     return {"imageFrameBlob": content, "contentType": kind}
 
 

@@ -38,6 +38,7 @@ from gateway.emulator.importer import Importer, JobRunner
 from gateway.emulator.paging import Pager
 from gateway.emulator.s3client import Location
 from gateway.emulator.store import Database
+from gateway.emulator.touches import Touches
 from gateway.emulator.workers import WorkerPool
 from gateway.errors import ConfigurationError
 from gateway.settings import HealthImagingSettings
@@ -82,8 +83,10 @@ class Server:
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         self.service.runner.start()
+        self.service.touches.start()
         yield
         await run_in_threadpool(self.service.runner.close)
+        await run_in_threadpool(self.service.touches.close)
 
     async def _handle(self, request: Request) -> Response:
         path = request.scope["raw_path"].decode("latin-1").partition("?")[0]
@@ -137,6 +140,7 @@ class Server:
     def close(self) -> None:
         """Stop import jobs, release the port and the data folder; once more does no harm."""
         self.service.runner.close()
+        self.service.touches.close()
         self.socket.close()
         self._lock.close()
 
@@ -152,7 +156,8 @@ def _service(
         location = Location(settings.s3_endpoint_url, keys.region)
     runner = JobRunner(Importer(database, layout, pool, location, limits))
     pager = Pager(keys.secret_access_key)
-    return operations.Service(database, layout, runner, pager, settings.region, limits)
+    touches = Touches(database, settings.archive_days)
+    return operations.Service(database, layout, runner, pager, settings.region, limits, touches)
 
 
 async def _body(request: Request) -> bytes:

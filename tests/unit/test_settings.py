@@ -84,6 +84,7 @@ SAMPLES = {
     "file_seconds": "1.5",
     "worker_memory_mb": "2048",
     "s3_endpoint_url": "http://localhost:2",
+    "archive_days": "0.5",
     "quotas": "files=7",
 }
 
