@@ -115,14 +115,13 @@ class Importer:
                     yield future.result()
 
     def _report(self, s3: s3client.S3, job: Any) -> None:
-        bucket, prefix = s3client.parse_uri(job["output_uri"])
-        folder = f"{job['datastore_id']}-DicomImport-{job['id']}/"
-        prefix = f"{prefix.removesuffix('/')}/{folder}" if prefix else folder
+        folder = jobs.output_folder(job)
+        bucket, prefix = s3client.parse_uri(folder)
         with tempfile.TemporaryDirectory(dir=self.layout.root) as name:
             success, failure = Path(name) / "success", Path(name) / "failure"
             counts = self._write_lines(job["id"], success, failure)
             manifest = Path(name) / "manifest"
-            summary = self._summary(job, f"s3://{bucket}/{prefix}", counts)
+            summary = self._summary(job, folder, counts)
             manifest.write_bytes(orjson.dumps({"jobSummary": summary}, option=orjson.OPT_INDENT_2))
             s3.put(bucket, f"{prefix}SUCCESS/success.ndjson", success)
             s3.put(bucket, f"{prefix}FAILURE/failure.ndjson", failure)

@@ -83,8 +83,14 @@ def summary(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def properties(row: sqlite3.Row) -> dict[str, Any]:
-    """A job as GetDICOMImportJob shows it."""
-    return summary(row) | {"inputS3Uri": row["input_uri"], "outputS3Uri": row["output_uri"]}
+    """A job as GetDICOMImportJob shows it: its output is the folder of its own."""
+    return summary(row) | {"inputS3Uri": row["input_uri"], "outputS3Uri": output_folder(row)}
+
+
+def output_folder(row: sqlite3.Row) -> str:
+    """Where the manifest of a job goes, below the place that was asked for."""
+    place = row["output_uri"].removesuffix("/")
+    return f"{place}/{row['datastore_id']}-DicomImport-{row['id']}/"
 
 
 def page(db: sqlite3.Connection, parameters: Mapping[str, Any], pager: Pager) -> dict[str, Any]:
