@@ -25,7 +25,8 @@ from gateway.settings import GatewaySettings, load
 _SHIPPED: Final = Path(__file__).parent / "samples"
 _BUCKET: Final = "samples"
 _SHOWN_FAILURES: Final = 20
-_QUOTAS: Final = "files=100000000,folders=100000000,total-size=100000000GB"
+QUOTAS: Final = "files=100000000,folders=100000000,total-size=100000000GB"
+"""One job imports a folder of any size: here nobody could cut it into several."""
 _PYDICOM: Final = (
     "CT_small.dcm",
     "JPEG2000.dcm",
@@ -64,7 +65,7 @@ class EmbeddedServer:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | {quotas.VARIABLE: f"{_QUOTAS},{own}"},
+            env=os.environ | {quotas.VARIABLE: f"{QUOTAS},{own}"},
         )
 
     def wait_until_listening(self) -> None:

@@ -6,14 +6,16 @@ from contextlib import contextmanager
 
 import pytest
 
+from gateway import cli
+from gateway.emulator import quotas
 from tests import files
 from tests.contract.test_healthimaging import refused
-from tests.running import HealthImaging
+from tests.running import ROLE, HealthImaging
 
 
 @contextmanager
-def server(folder, quotas):
-    running = HealthImaging(folder / "data", {"HEALTHIMAGING_QUOTAS": quotas})
+def server(folder, limits):
+    running = HealthImaging(folder / "data", {"HEALTHIMAGING_QUOTAS": limits})
     try:
         yield running
     finally:
@@ -124,7 +126,7 @@ def test_the_owner_of_the_bucket_is_checked(healthimaging, datastore, tmp_path):
     def start(owner):
         answer = healthimaging.imaging.start_dicom_import_job(
             datastoreId=datastore,
-            dataAccessRoleArn="arn:aws:iam::123456789012:role/ImportJobDataAccessRole",
+            dataAccessRoleArn=ROLE,
             inputS3Uri=f"s3://input/owner-{datastore}/",
             outputS3Uri="s3://output/results/",
             inputOwnerAccountId=owner,
@@ -138,3 +140,51 @@ def test_the_owner_of_the_bucket_is_checked(healthimaging, datastore, tmp_path):
         "s3://input cannot be listed as a bucket of account 111122223333: AccessDenied"
     )
     assert start("000000000000")["jobStatus"] == "COMPLETED"
+
+
+def test_a_large_folder_is_imported_in_several_jobs(fresh, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "studies"
+    (folder / "deep").mkdir(parents=True)
+    for number in range(5):
+        files.write(folder / "deep" / f"{number}.dcm", files.ct(number, size=16))
+    monkeypatch.setitem(quotas.TABLE, "files", quotas.Quota(2, "files"))
+    assert cli.main(["import", str(folder), "--data", str(fresh.data)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line for line in said if line.startswith("Uploaded")] == [
+        "Uploaded 2 files.",
+        "Uploaded 2 files.",
+        "Uploaded 1 files.",
+    ]
+    assert said[-1] == "Imported 5 of 5 files."
+    jobs = fresh.imaging.list_dicom_import_jobs(datastoreId=fresh.datastore_id)["jobSummaries"]
+    assert [job["jobStatus"] for job in jobs] == ["COMPLETED"] * 3
+
+
+def test_an_import_beyond_the_quotas_is_told(small, tmp_path, capsys):
+    folder = tmp_path / "studies"
+    folder.mkdir()
+    for number in range(5):
+        (folder / str(number)).write_bytes(b"x")
+    assert cli.main(["import", str(folder), "--data", str(small.data)]) == 1
+    assert "Maximum number of files in a DICOM import job, 4" in capsys.readouterr().err
+
+
+@pytest.mark.timeout(300)
+def test_waiting_jobs_survive_a_restart(tmp_path):
+    paths = [files.write(tmp_path / f"{n}.dcm", files.ct(n, size=256)) for n in range(30)]
+    with server(tmp_path, "") as running:
+        running.upload(paths, "waiting")
+        good = [running.start_job("s3://input/waiting/") for _ in range(4)]
+        stranger = running.imaging.start_dicom_import_job(
+            datastoreId=running.datastore_id,
+            dataAccessRoleArn=ROLE,
+            inputS3Uri="s3://input/waiting/",
+            outputS3Uri="s3://output/results/",
+            inputOwnerAccountId="111122223333",
+        )["jobId"]
+        running.kill()
+        running.start()
+        for job_id in good:
+            assert running.wait(job_id)["jobStatus"] == "COMPLETED"
+            assert running.manifest(job_id)["numberOfImportedFiles"] == len(paths)
+        assert "AccessDenied" in running.wait(stranger)["message"]
