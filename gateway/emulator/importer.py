@@ -47,8 +47,8 @@ class Importer:
             _check_output(s3, job["output_uri"])
             self._ingest(s3, job)
             jobs.number_copies(self.database, job_id)
+            limit = self.quotas.limit("metadata-size")
             for group in jobs.groups(self.database, job_id):
-                limit = self.quotas.limit("metadata-size")
                 publish.publish(self.database, self.layout, job, group, limit)
             self._report(s3, job)
         except Stopped:
