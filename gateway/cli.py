@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 # Before NumPy is loaded: codecs bring their own threads, and none of the work is linear algebra.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -17,11 +17,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from gateway import demo, serving
 from gateway.app import create_app
-from gateway.emulator import identity
+from gateway.emulator import identity, quotas
 from gateway.emulator.server import Server
 from gateway.errors import ConfigurationError, GatewayError
 from gateway.remote.client import HealthImagingClient
-from gateway.remote.imports import Imports, explain
+from gateway.remote.imports import Imports, batches, explain
 from gateway.settings import (
     GatewaySettings,
     HealthImagingSettings,
@@ -115,17 +115,26 @@ def _import(arguments: argparse.Namespace) -> int:
         "aws_secret_access_key": known.aws_secret_access_key,
     }
     imports = Imports(known.datastoreId, connection)
+    limits = (quotas.TABLE["files"].default, quotas.TABLE["total-size"].default)
+    imported = scanned = 0
+    for files in batches(arguments.folder, *limits):
+        summary = _import_batch(imports, arguments.folder, files)
+        imported += summary["numberOfImportedFiles"]
+        scanned += summary["numberOfScannedFiles"]
+    demo.say(f"Imported {imported} of {scanned} files.")
+    return 0
+
+
+def _import_batch(imports: Imports, folder: Path, files: list[Path]) -> dict[str, Any]:
+    """Import as many files as the service's quotas allow in one job; the job's summary."""
     prefix = f"upload-{os.getpid()}-{os.urandom(4).hex()}"
-    count = sum(1 for _ in imports.upload(arguments.folder, "imports", prefix))
-    demo.say(f"Uploaded {count} files.")
+    imports.upload(folder, files, "imports", prefix)
+    demo.say(f"Uploaded {len(files)} files.")
     job = imports.start(f"s3://imports/{prefix}/")
     summary = imports.follow(job, lambda message: demo.say(f"Importing: {message}"))
     for name, reason in imports.failures(job):
         demo.say(f"  not imported: {name}: {reason}")
-    demo.say(
-        f"Imported {summary['numberOfImportedFiles']} of {summary['numberOfScannedFiles']} files."
-    )
-    return 0
+    return summary
 
 
 def _check(_: argparse.Namespace) -> int:

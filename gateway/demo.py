@@ -16,7 +16,7 @@ from pydicom.data import get_testdata_file
 
 from gateway import serving
 from gateway.app import create_app
-from gateway.emulator import identity
+from gateway.emulator import identity, quotas
 from gateway.errors import ConfigurationError, GatewayError
 from gateway.remote.client import HealthImagingClient
 from gateway.remote.imports import Imports, explain
@@ -25,6 +25,8 @@ from gateway.settings import GatewaySettings, load
 _SHIPPED: Final = Path(__file__).parent / "samples"
 _BUCKET: Final = "samples"
 _SHOWN_FAILURES: Final = 20
+QUOTAS: Final = "files=100000000,folders=100000000,total-size=100000000GB"
+"""One job imports a folder of any size: here nobody could cut it into several."""
 _PYDICOM: Final = (
     "CT_small.dcm",
     "JPEG2000.dcm",
@@ -48,14 +50,22 @@ def say(text: str) -> None:
 
 
 class EmbeddedServer:
-    """The embedded HealthImaging as a child process that ends when this one does."""
+    """The embedded HealthImaging as a child process that ends when this one does.
+
+    Its quotas let one job import a folder of any size.
+    """
 
     def __init__(self, data: Path, mounts: Mapping[str, Path]) -> None:
         command = [sys.executable, "-m", "gateway", "healthimaging", "--data", str(data)]
         for name, folder in mounts.items():
             command += ["--mount", f"{name}={folder}"]
+        own = os.environ.get(quotas.VARIABLE, "")  # the last one of a name counts
         self._process = subprocess.Popen(  # noqa: S603
-            [*command, "--with-parent"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [*command, "--with-parent"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {quotas.VARIABLE: f"{QUOTAS},{own}"},
         )
 
     def wait_until_listening(self) -> None:

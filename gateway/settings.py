@@ -155,6 +155,16 @@ class HealthImagingSettings(BaseSettings):
         description="What stands for the Lambda authorizers of data stores: an `http://` endpoint "
         "or `package.module:callable`; several as `arn=…`, separated by commas.",
     )
+    archive_days: float = Field(
+        30.0,
+        gt=0,
+        description="Days without access after which an image set is in the archive tier.",
+    )
+    quotas: str = Field(
+        "",
+        description="Quotas other than the service's, like `files=100000,total-size=50GB`; "
+        "healthimaging.md lists their names.",
+    )
     log_level: str = Field(
         "warning", pattern="^(debug|info|warning|error)$", description="Least severe log level."
     )

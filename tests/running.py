@@ -2,12 +2,13 @@
 
 import gzip
 import json
+import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import boto3
@@ -19,13 +20,21 @@ from gateway.remote.client import HealthImagingClient
 from gateway.settings import GatewaySettings, load
 
 ROLE = "arn:aws:iam::123456789012:role/ImportJobDataAccessRole"
+QUOTAS = "datastores=1000"  # most tests make a data store of their own on a shared server
 
 
 class HealthImaging:
     """An embedded server on a data folder of its own, and boto3 clients for it."""
 
-    def __init__(self, data: Path, *arguments: str, **mounts: Path) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        **mounts: Path,
+    ) -> None:
         self.data = data
+        self._environment = environment or {}
         self._arguments = arguments
         self._mounts = mounts
         self._clients = []
@@ -37,7 +46,8 @@ class HealthImaging:
         for name, folder in self._mounts.items():
             command += ["--mount", f"{name}={folder}"]
         command += self._arguments
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        environment = os.environ | {"HEALTHIMAGING_QUOTAS": QUOTAS} | self._environment
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         assert self.process.stdout.readline(), "the embedded HealthImaging did not start"
         self.known = json.loads((self.data / "healthimaging.json").read_text())
         self.datastore_id = self.known["datastoreId"]

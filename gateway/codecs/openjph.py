@@ -9,7 +9,7 @@ import numpy as np
 
 from gateway.codecs import openjpeg
 from gateway.codecs.codestream import jpeg_2000, unboxed, with_depth
-from gateway.codecs.samples import Samples, conform
+from gateway.codecs.samples import Samples, conform, narrow
 from gateway.dicom.image import ImagePixel
 from gateway.errors import CodecError
 
@@ -64,12 +64,12 @@ def encode(samples: Samples, image: ImagePixel) -> bytes:
     OpenJPH of browsers gives samples by pixel only where there is one.
     """
     bits = image.bits_stored
-    narrow = 8 < bits < image.bits_allocated and fits(samples, bits, signed=image.signed)
+    narrowed = narrow(samples, image)
     shifted = samples
-    if narrow and not image.signed:
+    if narrowed and not image.signed:
         shifted = (samples.astype(np.int32) - (1 << (bits - 1))).astype(np.int16)
     frame = _encode(shifted, transform=image.samples == 3)
-    return with_depth(frame, bits, signed=image.signed) if narrow else frame
+    return with_depth(frame, bits, signed=image.signed) if narrowed else frame
 
 
 def _encode(samples: Samples, *, transform: bool) -> bytes:
@@ -86,12 +86,6 @@ def _encode(samples: Samples, *, transform: bool) -> bytes:
     except (RuntimeError, ValueError, TypeError) as error:
         raise CodecError(f"OpenJPH cannot encode the frame: {error}") from error
     return bytes(frame)
-
-
-def fits(samples: Samples, bits: int, *, signed: bool) -> bool:
-    """Whether every sample is within the range of ``bits`` bits."""
-    low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
-    return bool(samples.min() >= low and samples.max() <= high)
 
 
 def decode(frame: bytes, image: ImagePixel) -> Samples:

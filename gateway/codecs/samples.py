@@ -13,6 +13,21 @@ Samples: TypeAlias = NDArray[Any]
 """One frame: ``(rows, columns)`` or ``(rows, columns, samples)``, little-endian."""
 
 
+def narrow(samples: Samples, image: ImagePixel) -> bool:
+    """Whether a codestream of ``samples`` declares Bits Stored, not Bits Allocated (PS3.5 8.2.4).
+
+    It does where Bits Stored fills more than a byte and every sample fits it.
+    """
+    bits = image.bits_stored
+    return 8 < bits < image.bits_allocated and fits(samples, bits, signed=image.signed)
+
+
+def fits(samples: Samples, bits: int, *, signed: bool) -> bool:
+    """Whether every sample is within the range of ``bits`` bits."""
+    low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
+    return bool(samples.min() >= low and samples.max() <= high)
+
+
 def conform(decoded: Samples, image: ImagePixel, precision: int) -> Samples:
     """``decoded`` as ``image`` declares it: same bits, the container and sign of the data set.
 

@@ -13,16 +13,17 @@ from uuid import uuid4
 import orjson
 
 from gateway.emulator import copies, image_sets, resources, updates, versions
-from gateway.emulator.faults import Fault, invalid
+from gateway.emulator.faults import invalid
+from gateway.emulator.quotas import DEFAULTS, Quotas
 
-_CONCURRENT: Final = 100
-_PAYLOAD: Final = 10 << 10
-_FRAMES: Final = 1_000
+_CONCURRENCY: Final = {"UPDATE": "updates", "COPY": "copies", "DELETE": "deletes"}
 
 Parameters = Mapping[str, Any]
 
 
-def update(db: sqlite3.Connection, parameters: Parameters) -> dict[str, Any]:
+def update(
+    db: sqlite3.Connection, parameters: Parameters, quotas: Quotas = DEFAULTS
+) -> dict[str, Any]:
     """UpdateImageSetMetadata: lock the image set, and those of its study where asked for.
 
     Raises:
@@ -30,9 +31,9 @@ def update(db: sqlite3.Connection, parameters: Parameters) -> dict[str, Any]:
     """
     row = image_sets.find(db, parameters["datastoreId"], parameters["imageSetId"])
     force = parameters.get("force", False)
-    request: dict[str, Any] = {"force": force, **_wanted(db, row, parameters)}
+    request: dict[str, Any] = {"force": force, **_wanted(db, row, parameters, quotas)}
     versions.check_writable(db, row, parameters["latestVersionId"])
-    _check_concurrency(db, row["datastore_id"], "UPDATE")
+    _check_concurrency(db, row["datastore_id"], "UPDATE", quotas)
     number = versions.begin(db, row, "UPDATING", forced=force)
     request |= {"version": number, "base": row["version"], "siblings": []}
     if parameters.get("includeStudyImageSets"):
@@ -44,7 +45,9 @@ def update(db: sqlite3.Connection, parameters: Parameters) -> dict[str, Any]:
     return found | {"datastoreId": row["datastore_id"], "latestVersionId": found["versionId"]}
 
 
-def _wanted(db: sqlite3.Connection, row: sqlite3.Row, parameters: Parameters) -> dict[str, Any]:
+def _wanted(
+    db: sqlite3.Connection, row: sqlite3.Row, parameters: Parameters, quotas: Quotas
+) -> dict[str, Any]:
     """What an update asks for, checked as far as it can be without the document."""
     asked = parameters["updateImageSetMetadataUpdates"]
     if "revertToVersionId" in asked:
@@ -59,8 +62,7 @@ def _wanted(db: sqlite3.Connection, row: sqlite3.Row, parameters: Parameters) ->
     }
     if not payloads:
         raise invalid("DICOMUpdates needs updatableAttributes or removableAttributes")
-    if sum(map(len, payloads.values())) > _PAYLOAD:
-        raise _exceeded("The payload of UpdateImageSetMetadata is larger than 10 KB")
+    quotas.check("update-size", sum(map(len, payloads.values())))
     try:
         return {name: updates.parse(content) for name, content in payloads.items()}
     except ValueError as error:
@@ -85,7 +87,9 @@ def _lock_siblings(
     return found
 
 
-def copy(db: sqlite3.Connection, parameters: Parameters, region: str) -> dict[str, Any]:
+def copy(
+    db: sqlite3.Connection, parameters: Parameters, region: str, quotas: Quotas = DEFAULTS
+) -> dict[str, Any]:
     """CopyImageSet: lock source and destination, or make a new destination.
 
     Raises:
@@ -96,7 +100,7 @@ def copy(db: sqlite3.Connection, parameters: Parameters, region: str) -> dict[st
     former = versions.check_writable(db, source, asked["sourceImageSet"]["latestVersionId"])
     if not source["version"]:
         raise invalid("The source image set has no content")
-    _check_concurrency(db, source["datastore_id"], "COPY")
+    _check_concurrency(db, source["datastore_id"], "COPY", quotas)
     force, promote = parameters.get("force", False), parameters.get("promoteToPrimary", False)
     request = {
         "force": force,
@@ -105,7 +109,8 @@ def copy(db: sqlite3.Connection, parameters: Parameters, region: str) -> dict[st
         "subset": _subset(asked["sourceImageSet"]),
         "promote": promote,
     }
-    _check_frames(db, source, request["subset"])
+    if request["subset"] is None:
+        quotas.check("copied-frames", _frames(db, source))
     destination = _destination(db, source, asked.get("destinationImageSet"), promote=promote)
     if destination is None:
         destination_id, number = _new_destination(db, source, promote=promote, forced=force), 1
@@ -135,11 +140,10 @@ def _subset(asked: Mapping[str, Any]) -> list[str] | None:
     return None if found is None else sorted(found)
 
 
-def _check_frames(db: sqlite3.Connection, source: sqlite3.Row, subset: list[str] | None) -> None:
+def _frames(db: sqlite3.Connection, source: sqlite3.Row) -> int:
     query = "SELECT count(*) FROM frame WHERE image_set_id = ?"
-    count = db.execute(query, (source["id"],)).fetchone()[0]
-    if subset is None and count > _FRAMES:
-        raise _exceeded(f"CopyImageSet copies at most {_FRAMES} image frames")
+    count: int = db.execute(query, (source["id"],)).fetchone()[0]
+    return count
 
 
 def _destination(
@@ -182,7 +186,9 @@ def _new_destination(
     return image_set_id
 
 
-def delete(db: sqlite3.Connection, parameters: Parameters) -> dict[str, Any]:
+def delete(
+    db: sqlite3.Connection, parameters: Parameters, quotas: Quotas = DEFAULTS
+) -> dict[str, Any]:
     """DeleteImageSet: lock the image set.
 
     Raises:
@@ -190,7 +196,7 @@ def delete(db: sqlite3.Connection, parameters: Parameters) -> dict[str, Any]:
     """
     row = image_sets.find(db, parameters["datastoreId"], parameters["imageSetId"])
     versions.check_writable(db, row, None)
-    _check_concurrency(db, row["datastore_id"], "DELETE")
+    _check_concurrency(db, row["datastore_id"], "DELETE", quotas)
     versions.set_state(db, row["id"], row["latest"], versions.LOCKED, "DELETING")
     _record(db, row, "DELETE", {})
     return {
@@ -212,14 +218,12 @@ def _brief(db: sqlite3.Connection, row: sqlite3.Row, region: str) -> dict[str, A
     }
 
 
-def _check_concurrency(db: sqlite3.Connection, datastore_id: str, kind: str) -> None:
+def _check_concurrency(
+    db: sqlite3.Connection, datastore_id: str, kind: str, quotas: Quotas
+) -> None:
     query = "SELECT count(*) FROM change WHERE datastore_id = ? AND kind = ?"
-    if db.execute(query, (datastore_id, kind)).fetchone()[0] >= _CONCURRENT:
-        raise _exceeded(f"The data store has {_CONCURRENT} such requests under way")
-
-
-def _exceeded(message: str) -> Fault:
-    return Fault("ServiceQuotaExceededException", message)
+    under_way = db.execute(query, (datastore_id, kind)).fetchone()[0]
+    quotas.check(_CONCURRENCY[kind], under_way + 1)
 
 
 def _record(db: sqlite3.Connection, row: sqlite3.Row, kind: str, request: dict[str, Any]) -> None:

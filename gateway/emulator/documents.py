@@ -13,8 +13,8 @@ from gateway.emulator.failures import ChangeFailed
 
 Tree: TypeAlias = dict[str, Any]
 
-MAX_BYTES: Final = 50_000_000
-"""The quota of a document, not compressed (guide, "Service quotas")."""
+MAX_BYTES: Final = 50 << 20
+"""The default quota of a document, not compressed (guide, "Service quotas")."""
 
 
 def load(layout: blobs.Layout, image_set_id: str, version: int) -> Tree:
@@ -23,15 +23,17 @@ def load(layout: blobs.Layout, image_set_id: str, version: int) -> Tree:
     return tree
 
 
-def save(layout: blobs.Layout, image_set_id: str, version: int, tree: Tree) -> None:
-    """Write the document of a version durably.
+def save(
+    layout: blobs.Layout, image_set_id: str, version: int, tree: Tree, limit: int = MAX_BYTES
+) -> None:
+    """Write the document of a version durably; ``limit`` is its quota in bytes.
 
     Raises:
         ChangeFailed: it would exceed the quota.
     """
     content = orjson.dumps(tree)
-    if len(content) > MAX_BYTES:
-        raise ChangeFailed("The image set's metadata would be larger than 50 MB")
+    if len(content) > limit:
+        raise ChangeFailed(f"The image set's metadata would be larger than {limit >> 20} MB")
     zipped = gzip.compress(content, 6, mtime=0)
     blobs.write(layout.metadata(image_set_id, version), zipped, layout.growing)
 

@@ -19,10 +19,14 @@ CONTENT_TYPES: Final = {
     ts.HTJ2K_LOSSLESS_RPCL: "image/jph",
     ts.HTJ2K: "image/jphc",
     ts.JPEG_2000: "image/j2c",
+    ts.JPEG_2000_LOSSLESS: "image/j2c",
     ts.JPEG_BASELINE: "image/jpeg",
     ts.EXPLICIT_LE: "application/octet-stream",
 }
-"""Content type of a frame by stored transfer syntax (API reference, GetImageFrame)."""
+"""Content type of a frame by stored transfer syntax (API reference, GetImageFrame).
+
+That of JPEG 2000 lossless is not documented; it is a codestream like that of JPEG 2000.
+"""
 
 _TAGS: Final = {
     "DICOMPatientId": "PatientID",

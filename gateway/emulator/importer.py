@@ -4,17 +4,18 @@ import logging
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
-from gateway.emulator import blobs, jobs, publish, s3client
+from gateway.emulator import blobs, jobs, pixels, publish, resources, s3client
 from gateway.emulator.ingest import Failed, Staged, Task
+from gateway.emulator.quotas import Quotas
 from gateway.emulator.store import Database
 from gateway.emulator.workers import Stopped, WorkerPool
 
@@ -37,6 +38,7 @@ class Importer:
     layout: blobs.Layout
     pool: WorkerPool
     location: s3client.Location
+    quotas: Quotas
 
     def run(self, job_id: str) -> None:
         """Run a job to its end, or until the pool is closed; then it stays to be resumed."""
@@ -44,9 +46,10 @@ class Importer:
         try:
             s3 = s3client.connect(self.location)
             _check_output(s3, job["output_uri"])
-            self._ingest(s3, job_id, job["input_uri"])
+            self._ingest(s3, job)
             jobs.number_copies(self.database, job_id)
-            publisher = publish.Publisher(self.database, self.layout, job, self._wait)
+            limit = self.quotas.limit("metadata-size")
+            publisher = publish.Publisher(self.database, self.layout, job, self._wait, limit)
             for group in jobs.groups(self.database, job_id):
                 publisher.publish(group)
             self._report(s3, job)
@@ -68,22 +71,39 @@ class Importer:
         shutil.rmtree(self.layout.staging / job_id, ignore_errors=True)
         _log.info("job_ended", extra={"job": job_id, "status": status})
 
-    def _ingest(self, s3: s3client.S3, job_id: str, uri: str) -> None:
-        bucket, prefix = s3client.parse_uri(uri)
-        total = sum(1 for _ in s3.keys(bucket, prefix))
+    def _ingest(self, s3: s3client.S3, job: Any) -> None:
+        job_id, owner = job["id"], job["input_owner_account_id"]
+        bucket, prefix = s3client.parse_uri(job["input_uri"])
+        total = _survey(s3.objects(bucket, prefix, owner), prefix, self.quotas)
         if not total:
-            raise JobFailed(f"There are no files under {uri}")
+            raise JobFailed(f"There are no files under {job['input_uri']}")
         done = jobs.done_keys(self.database, job_id)
+        every = Task(
+            job=job_id,
+            bucket=bucket,
+            key="",
+            root=self.layout.root,
+            s3=self.location,
+            owner=owner,
+            quotas=self.quotas,
+            lossless=self._lossless(job["datastore_id"]),
+        )
         tasks = (
-            Task(job_id, bucket, key, self.layout.root, self.location)
-            for key in s3.keys(bucket, prefix)
-            if key not in done
+            replace(every, key=found.key, size=found.size)
+            for found in s3.objects(bucket, prefix, owner)
+            if found.key not in done
         )
         self.layout.root.mkdir(parents=True, exist_ok=True)
         for count, outcome in enumerate(self._outcomes(tasks), len(done) + 1):
             jobs.record(self.database, job_id, outcome)
             if count % 20 == 0 or count == total:
                 jobs.progress(self.database, job_id, f"{count} of {total} files")
+
+    def _lossless(self, datastore_id: str) -> str:
+        """The transfer syntax of what the data store does not keep as it came."""
+        with self.database.read() as db:
+            row = resources.datastore(db, datastore_id)
+        return pixels.LOSSLESS[row["lossless_storage_format"]]
 
     def _outcomes(self, tasks: Iterator[Task]) -> Iterator[Staged | Failed]:
         """The outcomes as they come, with never more than two tasks a worker under way."""
@@ -100,14 +120,13 @@ class Importer:
                     yield future.result()
 
     def _report(self, s3: s3client.S3, job: Any) -> None:
-        bucket, prefix = s3client.parse_uri(job["output_uri"])
-        folder = f"{job['datastore_id']}-DicomImport-{job['id']}/"
-        prefix = f"{prefix.removesuffix('/')}/{folder}" if prefix else folder
+        folder = jobs.output_folder(job)
+        bucket, prefix = s3client.parse_uri(folder)
         with tempfile.TemporaryDirectory(dir=self.layout.root) as name:
             success, failure = Path(name) / "success", Path(name) / "failure"
             counts = self._write_lines(job["id"], success, failure)
             manifest = Path(name) / "manifest"
-            summary = self._summary(job, f"s3://{bucket}/{prefix}", counts)
+            summary = self._summary(job, folder, counts)
             manifest.write_bytes(orjson.dumps({"jobSummary": summary}, option=orjson.OPT_INDENT_2))
             s3.put(bucket, f"{prefix}SUCCESS/success.ndjson", success)
             s3.put(bucket, f"{prefix}FAILURE/failure.ndjson", failure)
@@ -161,9 +180,36 @@ def _line(record: dict[str, Any]) -> bytes:
     return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
 
 
+def _survey(objects: Iterable[s3client.Object], prefix: str, quotas: Quotas) -> int:
+    """The number of files; those beyond the quota on one file's size do not count to the total's.
+
+    Raises:
+        JobFailed: there are more of them, or larger ones, or more folders than the quotas allow.
+    """
+    files = size = 0
+    folders: set[str] = set()
+    for found in objects:
+        files += 1
+        if quotas.excess("file-size", found.size) is None:
+            size += found.size
+        folders.update(_folders(found.key, prefix))
+        for name, value in (("files", files), ("total-size", size), ("folders", len(folders))):
+            reason = quotas.excess(name, value)
+            if reason is not None:
+                raise JobFailed(reason)
+    return files
+
+
+def _folders(key: str, prefix: str) -> Iterator[str]:
+    """The folders below the job's that a key lies in."""
+    start = prefix.rfind("/") + 1
+    while (start := key.find("/", start) + 1) > 0:
+        yield key[:start]
+
+
 def _check_output(s3: s3client.S3, uri: str) -> None:
     bucket, prefix = s3client.parse_uri(uri)
-    next(s3.keys(bucket, prefix), None)  # raises where the bucket cannot be reached
+    next(s3.objects(bucket, prefix), None)  # raises where the bucket cannot be reached
 
 
 class JobRunner:

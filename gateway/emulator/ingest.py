@@ -15,23 +15,31 @@ import orjson
 from gateway.dicom import transfer_syntaxes as ts
 from gateway.emulator import blobs, metadata, part10, pixels, rules
 from gateway.emulator.failures import FileRejected
+from gateway.emulator.quotas import DEFAULTS, TABLE, Quotas
 from gateway.emulator.s3client import Location, S3Error, connect
 
 _log = logging.getLogger(__name__)
 
-MAX_METADATA_BYTES: Final = 50 << 20
+MAX_METADATA_BYTES: Final = TABLE["metadata-size"].default
 """The guide's quota on the metadata of one image set."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One file to import."""
+    """One file to import; ``size`` is that of the listing, ``owner`` the bucket's if it is told.
+
+    ``lossless`` is the transfer syntax of frames that are stored anew.
+    """
 
     job: str
     bucket: str
     key: str
     root: Path
     s3: Location
+    size: int = 0
+    owner: str | None = None
+    quotas: Quotas = DEFAULTS
+    lossless: str = ts.HTJ2K_LOSSLESS_RPCL
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,8 @@ class Failed:
 def ingest(task: Task) -> Staged | Failed:
     """Import one file as far as it can be without the others; never raises for a bad file."""
     try:
-        content = connect(task.s3).fetch(task.bucket, task.key, task.root)
+        _check(task, "file-size", task.size)
+        content = connect(task.s3).fetch(task.bucket, task.key, task.root, task.owner)
         if not content:
             raise FileRejected("the file is empty")
         return _stage(task, content)
@@ -72,6 +81,12 @@ def ingest(task: Task) -> Staged | Failed:
         _log.exception("import_failed", extra={"job": task.job})
         reason = f"it cannot be imported: {type(error).__name__}"
         return Failed(task.key, "InternalServerException", reason)
+
+
+def _check(task: Task, quota: str, value: int) -> None:
+    reason = task.quotas.excess(quota, value)
+    if reason is not None:
+        raise FileRejected(reason)
 
 
 def _stage(task: Task, content: memoryview) -> Staged:
@@ -90,15 +105,14 @@ def _stage(task: Task, content: memoryview) -> Staged:
     if file.pixels is None:
         instance |= {"StoredTransferSyntaxUID": ts.EXPLICIT_LE, "ImageFrames": []}
     else:
-        image = pixels.describe(file, converted)
+        image = pixels.describe(file, converted, task.lossless)
         instance |= {"StoredTransferSyntaxUID": image.syntax}
         if image.checksum_type:
             instance |= {"ChecksumType": image.checksum_type}
         with blobs.durable(layout.staged_pack(task.job, name)) as pack:
             instance["ImageFrames"], frames = _store(file, image, converted, pack)
     staged = orjson.dumps(parts | {"instance": instance, "frames": frames})
-    if len(staged) > MAX_METADATA_BYTES:
-        raise FileRejected("its metadata are larger than 50 MB")
+    _check(task, "metadata-size", len(staged))
     blobs.write(layout.staged(task.job, name), staged)
     return Staged(task.key, identity, name, len(staged))
 

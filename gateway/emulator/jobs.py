@@ -12,14 +12,24 @@ from gateway.emulator import events, resources
 from gateway.emulator.faults import not_found
 from gateway.emulator.ingest import Failed, Staged
 from gateway.emulator.paging import DEFAULT_SIZE, Pager
+from gateway.emulator.quotas import DEFAULTS, Quotas
 from gateway.emulator.store import Database
 
 UNFINISHED: Final = ("SUBMITTED", "IN_PROGRESS")
 
 
-def submit(db: sqlite3.Connection, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Insert a job; the answer of StartDICOMImportJob."""
+def submit(
+    db: sqlite3.Connection, parameters: Mapping[str, Any], quotas: Quotas = DEFAULTS
+) -> dict[str, Any]:
+    """Insert a job; the answer of StartDICOMImportJob.
+
+    Raises:
+        Fault: ResourceNotFoundException; ServiceQuotaExceededException, too many are unfinished.
+    """
     resources.active_datastore(db, parameters["datastoreId"])
+    query = "SELECT count(*) FROM job WHERE datastore_id = ? AND status IN (?, ?)"
+    waiting = db.execute(query, (parameters["datastoreId"], *UNFINISHED)).fetchone()[0]
+    quotas.check("import-jobs", waiting + 1)
     job_id = uuid4().hex
     now = time.time()
     db.execute(
@@ -74,8 +84,14 @@ def summary(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def properties(row: sqlite3.Row) -> dict[str, Any]:
-    """A job as GetDICOMImportJob shows it."""
-    return summary(row) | {"inputS3Uri": row["input_uri"], "outputS3Uri": row["output_uri"]}
+    """A job as GetDICOMImportJob shows it: its output is the folder of its own."""
+    return summary(row) | {"inputS3Uri": row["input_uri"], "outputS3Uri": output_folder(row)}
+
+
+def output_folder(row: sqlite3.Row) -> str:
+    """Where the manifest of a job goes, below the place that was asked for."""
+    place = row["output_uri"].removesuffix("/")
+    return f"{place}/{row['datastore_id']}-DicomImport-{row['id']}/"
 
 
 def page(db: sqlite3.Connection, parameters: Mapping[str, Any], pager: Pager) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from gateway.emulator import blobs, changes, image_sets, jobs, resources, search
 from gateway.emulator.faults import Fault, invalid
 from gateway.emulator.importer import JobRunner
 from gateway.emulator.paging import DEFAULT_SIZE, Pager
+from gateway.emulator.quotas import Quotas
 from gateway.emulator.store import Database
+from gateway.emulator.touches import Touches
 from gateway.emulator.workflows import WorkflowRunner
 
 Parameters = Mapping[str, Any]
@@ -26,6 +28,8 @@ class Service:
     pager: Pager
     region: str
     import_rule: str
+    quotas: Quotas
+    touches: Touches
 
 
 def call(service: Service, operation: str, parameters: Parameters) -> Result:
@@ -47,10 +51,10 @@ def _refuse(parameters: Parameters, name: str, allowed: object = None) -> None:
 
 
 def _create_datastore(service: Service, parameters: Parameters) -> Result:
-    _refuse(parameters, "losslessStorageFormat", "HTJ2K")
     with service.database.write() as db:
 
         def create() -> Result:
+            service.quotas.check("datastores", resources.count_active(db) + 1)
             datastore_id = resources.create_datastore(
                 db, parameters, service.region, service.import_rule
             )
@@ -97,7 +101,7 @@ def _start_import(service: Service, parameters: Parameters) -> Result:
     with service.database.write() as db:
 
         def submit() -> Result:
-            answer = jobs.submit(db, parameters)
+            answer = jobs.submit(db, parameters, service.quotas)
             new.append(answer["jobId"])
             return answer
 
@@ -121,14 +125,15 @@ def _list_imports(service: Service, parameters: Parameters) -> Result:
 def _search(service: Service, parameters: Parameters) -> Result:
     with service.database.read() as db:
         resources.active_datastore(db, parameters["datastoreId"])
-        return search.search(db, parameters, service.pager)
+        return search.search(db, parameters, service.pager, service.touches)
 
 
 def _get_image_set(service: Service, parameters: Parameters) -> Result:
     with service.database.read() as db:
         row = image_sets.find(db, parameters["datastoreId"], parameters["imageSetId"])
         version = image_sets.version(db, row, parameters.get("versionId"))
-    return image_sets.properties(version, "imageSetWorkflowStatus") | {
+    shown = image_sets.properties(version, "imageSetWorkflowStatus") | service.touches.shown(row)
+    return shown | {
         "datastoreId": row["datastore_id"],
         "imageSetArn": resources.arn(service.region, row["datastore_id"], row["id"]),
     }
@@ -139,6 +144,7 @@ def _get_metadata(service: Service, parameters: Parameters) -> Result:
         row = image_sets.find(db, parameters["datastoreId"], parameters["imageSetId"])
         number = image_sets.readable(db, row, parameters.get("versionId"))
         content = service.layout.metadata(row["id"], number).read_bytes()
+    service.touches.note(row["id"])
     return {
         "imageSetMetadataBlob": content,
         "contentType": "application/json",
@@ -151,6 +157,7 @@ def _get_frame(service: Service, parameters: Parameters) -> Result:
     with service.database.read() as db:
         row = image_sets.find(db, parameters["datastoreId"], parameters["imageSetId"])
         content, kind = image_sets.frame(db, row["id"], frame_id, service.layout.root)
+    service.touches.note(row["id"])
     return {"imageFrameBlob": content, "contentType": kind}
 
 
@@ -162,21 +169,21 @@ def _list_versions(service: Service, parameters: Parameters) -> Result:
 
 def _update(service: Service, parameters: Parameters) -> Result:
     with service.database.write() as db:
-        answer = changes.update(db, parameters)
+        answer = changes.update(db, parameters, service.quotas)
     service.workflows.wake()
     return answer
 
 
 def _copy(service: Service, parameters: Parameters) -> Result:
     with service.database.write() as db:
-        answer = changes.copy(db, parameters, service.region)
+        answer = changes.copy(db, parameters, service.region, service.quotas)
     service.workflows.wake()
     return answer
 
 
 def _delete(service: Service, parameters: Parameters) -> Result:
     with service.database.write() as db:
-        answer = changes.delete(db, parameters)
+        answer = changes.delete(db, parameters, service.quotas)
     service.workflows.wake()
     return answer
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from gateway.codecs import native, openjph, registry
+from gateway.codecs import native, openjpeg, openjph, registry
 from gateway.codecs.samples import Samples, crc32, low_pass
 from gateway.dicom import transfer_syntaxes as ts
 from gateway.dicom.image import ImagePixel
@@ -21,6 +21,9 @@ from gateway.errors import CodecError
 _PIXEL_DATA: Final = 0x7FE00010
 _EXTENDED_OFFSETS: Final = 0x7FE00001
 _SMALLEST_SIDE: Final = 100
+_ENCODERS: Final = {ts.HTJ2K_LOSSLESS_RPCL: openjph, ts.JPEG_2000_LOSSLESS: openjpeg}
+LOSSLESS: Final = {"HTJ2K": ts.HTJ2K_LOSSLESS_RPCL, "JPEG_2000_LOSSLESS": ts.JPEG_2000_LOSSLESS}
+"""The form of frames that are stored anew, by the data store's losslessStorageFormat."""
 _ALLOCATED: Final = frozenset({1, 8, 16, 32, 64})
 
 
@@ -37,8 +40,10 @@ class Image:
     checksum_type: str | None
 
 
-def describe(file: Part10, converted: Converted) -> Image:
+def describe(file: Part10, converted: Converted, lossless: str = ts.HTJ2K_LOSSLESS_RPCL) -> Image:
     """What the data set says of its frames, and the form HealthImaging keeps them in.
+
+    ``lossless`` is the transfer syntax of frames that are not kept as they are.
 
     Raises:
         FileRejected: an attribute of the Image Pixel module is missing or makes no sense.
@@ -56,7 +61,7 @@ def describe(file: Part10, converted: Converted) -> Image:
         # Binary segmentations by the guide; 32 bits because OpenJPEG and the viewers' decoders stop
         # at 16 bits for HTJ2K.
         return Image(pixel, ts.EXPLICIT_LE, None)
-    return Image(pixel, ts.HTJ2K_LOSSLESS_RPCL, "DECOMPRESSED")
+    return Image(pixel, lossless, "DECOMPRESSED")
 
 
 def _image_pixel(converted: Converted, *, floating: bool) -> ImagePixel:
@@ -125,9 +130,9 @@ def _store(
     file: Part10, image: Image, frame: bytes, write: Callable[[bytes], None]
 ) -> dict[str, Any]:
     pixel = image.pixel
-    if image.syntax == ts.HTJ2K_LOSSLESS_RPCL:
+    if image.syntax in _ENCODERS:
         samples = _decode(file.syntax, frame, pixel)
-        write(_encoded(samples, pixel))
+        write(_encoded(samples, image))
         return _entry(_checksums(samples), samples, pixel.frame_bytes)
     if image.syntax == ts.EXPLICIT_LE and file.syntax.encapsulated:
         frame = native.encode(_decode(file.syntax, frame, pixel), pixel)
@@ -142,9 +147,9 @@ def _decode(syntax: ts.TransferSyntax, frame: bytes, pixel: ImagePixel) -> Sampl
     return registry.decode(syntax.uid if syntax.encapsulated else ts.EXPLICIT_LE, frame, pixel)
 
 
-def _encoded(samples: Samples, pixel: ImagePixel) -> bytes:
-    encoded = openjph.encode(samples, pixel)
-    if crc32(openjph.decode(encoded, pixel)) != crc32(samples):
+def _encoded(samples: Samples, image: Image) -> bytes:
+    encoded: bytes = _ENCODERS[image.syntax].encode(samples, image.pixel)
+    if crc32(registry.decode(image.syntax, encoded, image.pixel)) != crc32(samples):
         raise VerificationFailed
     return encoded
 

@@ -26,7 +26,10 @@ _placing = threading.Lock()  # guards: two jobs do not make a primary image set 
 
 
 class Publisher:
-    """Publishes the groups of one job; ``wait`` is called while an image set is locked."""
+    """Publishes the groups of one job; ``wait`` is called while an image set is locked.
+
+    ``limit`` is the quota on the metadata of one image set, in bytes.
+    """
 
     def __init__(
         self,
@@ -34,11 +37,13 @@ class Publisher:
         layout: blobs.Layout,
         job: sqlite3.Row,
         wait: Callable[[], None],
+        limit: int = MAX_METADATA_BYTES,
     ) -> None:
         self._database = database
         self._layout = layout
         self._job = job
         self._wait = wait
+        self._limit = limit
         with database.read() as db:
             row = resources.datastore(db, job["datastore_id"])
         self._primaries = row["import_rule"] == resources.PRIMARY
@@ -46,7 +51,7 @@ class Publisher:
     def publish(self, group: tuple[str, int]) -> None:
         """Make the image sets of one group visible; parts of it that are visible already stay."""
         members = jobs.members(self._database, self._job["id"], group)
-        for number, part in enumerate(_parts(members)):
+        for number, part in enumerate(_parts(members, self._limit)):
             if part[0]["image_set_id"] is not None:
                 continue
             paths = [self._layout.staged(self._job["id"], member["name"]) for member in part]
@@ -86,7 +91,7 @@ class Publisher:
         try:
             base = documents.load(self._layout, row["id"], row["version"])
             tree = primaries.merged(base, [_load(path) for path in paths])
-            documents.save(self._layout, row["id"], version, tree)
+            documents.save(self._layout, row["id"], version, tree, self._limit)
             self._settle(members)
             with self._database.write() as db:
                 versions.settle(db, row["id"], version, "IMPORTED", tree)
@@ -148,12 +153,14 @@ def _identifier(job_id: str, group: tuple[str, int], part: int) -> str:
     return hashlib.sha256(name).hexdigest()[:32]
 
 
-def _parts(members: list[sqlite3.Row]) -> Iterator[list[sqlite3.Row]]:
-    """Cut a group so that no document exceeds the quota of 50 MB; almost always it is one part."""
+def _parts(
+    members: list[sqlite3.Row], limit: int = MAX_METADATA_BYTES
+) -> Iterator[list[sqlite3.Row]]:
+    """Cut a group so that no document exceeds the quota; almost always it is one part."""
     part: list[sqlite3.Row] = []
     size = 0
     for member in members:
-        if part and size + member["size"] > MAX_METADATA_BYTES:
+        if part and size + member["size"] > limit:
             yield part
             part, size = [], 0
         part.append(member)

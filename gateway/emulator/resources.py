@@ -101,6 +101,12 @@ def active_datastore(db: sqlite3.Connection, datastore_id: str) -> sqlite3.Row:
     return row
 
 
+def count_active(db: sqlite3.Connection) -> int:
+    """The number of data stores that are not deleted."""
+    query = "SELECT count(*) FROM datastore WHERE status = ?"
+    return int(db.execute(query, (_ACTIVE,)).fetchone()[0])
+
+
 def delete_datastore(db: sqlite3.Connection, datastore_id: str) -> None:
     """Mark a data store deleted.
 

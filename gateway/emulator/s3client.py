@@ -26,6 +26,14 @@ class Location:
     secret_access_key: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Object:
+    """One object of a listing; ``size`` in bytes."""
+
+    key: str
+    size: int
+
+
 class S3Error(Exception):
     """A bucket or object cannot be read or written; ``str()`` says which and why."""
 
@@ -50,29 +58,30 @@ class S3:
             ),
         )
 
-    def keys(self, bucket: str, prefix: str) -> Iterator[str]:
-        """The keys under ``prefix`` in ascending order, a page of 1,000 at a time.
+    def objects(self, bucket: str, prefix: str, owner: str | None = None) -> Iterator[Object]:
+        """The objects under ``prefix`` in ascending order of keys, a page of 1,000 at a time.
 
         Raises:
-            S3Error: the bucket cannot be listed.
+            S3Error: the bucket cannot be listed, or does not belong to the account ``owner``.
         """
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        paginator = self._client.get_paginator("list_objects_v2")
         try:
-            for page in pages:
+            for page in paginator.paginate(Bucket=bucket, Prefix=prefix, **_owned(owner)):
                 for item in page.get("Contents", ()):
                     if not item["Key"].endswith("/"):
-                        yield item["Key"]
+                        yield Object(item["Key"], item["Size"])
         except (ClientError, BotoCoreError) as error:
-            raise S3Error(f"s3://{bucket} cannot be listed: {_reason(error)}") from error
+            of = f" as a bucket of account {owner}" if owner else ""
+            raise S3Error(f"s3://{bucket} cannot be listed{of}: {_reason(error)}") from error
 
-    def fetch(self, bucket: str, key: str, folder: Path) -> memoryview:
+    def fetch(self, bucket: str, key: str, folder: Path, owner: str | None = None) -> memoryview:
         """The content of an object; a large one is kept in a file below ``folder``, not in memory.
 
         Raises:
             S3Error: the object cannot be read.
         """
         try:
-            answer = self._client.get_object(Bucket=bucket, Key=key)
+            answer = self._client.get_object(Bucket=bucket, Key=key, **_owned(owner))
             body = answer["Body"]
             if answer["ContentLength"] <= _IN_MEMORY:
                 return memoryview(body.read())
@@ -95,6 +104,11 @@ class S3:
                 self._client.put_object(Bucket=bucket, Key=key, Body=body)
         except (ClientError, BotoCoreError) as error:
             raise S3Error(f"s3://{bucket} cannot be written: {_reason(error)}") from error
+
+
+def _owned(owner: str | None) -> dict[str, str]:
+    """S3's check that a bucket belongs to the account it is expected to belong to."""
+    return {"ExpectedBucketOwner": owner} if owner else {}
 
 
 def _reason(error: Exception) -> str:

@@ -19,6 +19,7 @@ from starlette.responses import FileResponse, Response
 
 from gateway.emulator import sigv4
 from gateway.emulator.buckets import BucketFault, Buckets
+from gateway.emulator.resources import ACCOUNT
 
 _XML: Final = "application/xml"
 _MAX_DOCUMENT: Final = 1 << 20
@@ -56,6 +57,8 @@ async def handle(request: Request, buckets: Buckets, path: str) -> Response:
     Raises:
         BucketFault: what S3 answers instead of a result.
     """
+    if request.headers.get("x-amz-expected-bucket-owner", ACCOUNT) != ACCOUNT:
+        raise BucketFault(403, "AccessDenied", "The bucket belongs to another account")
     bucket, _, key = unquote(path.removeprefix("/")).partition("/")
     query = dict(parse_qsl(request.url.query, keep_blank_values=True))
     if not bucket:

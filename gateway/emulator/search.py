@@ -14,6 +14,7 @@ import orjson
 
 from gateway.emulator.faults import invalid
 from gateway.emulator.paging import DEFAULT_SIZE, Pager
+from gateway.emulator.touches import Touches
 
 _EQUAL_COLUMNS: Final = {
     "DICOMPatientId": "patient_id",
@@ -43,7 +44,9 @@ def study_datetime(date: str, time: str) -> str:
     return f"{date}{hour or '00'}{minute or '00'}{second or '00'}{(fraction or '.').ljust(7, '0')}"
 
 
-def search(db: sqlite3.Connection, parameters: Mapping[str, Any], pager: Pager) -> dict[str, Any]:
+def search(
+    db: sqlite3.Connection, parameters: Mapping[str, Any], pager: Pager, touches: Touches
+) -> dict[str, Any]:
     """One page of the image sets of ``datastoreId`` that meet ``searchCriteria``.
 
     Raises:
@@ -61,7 +64,9 @@ def search(db: sqlite3.Connection, parameters: Mapping[str, Any], pager: Pager) 
     began = position[2] if position else _newest(db, parameters["datastoreId"])
     rows = _rows(db, (where, values), sort, position, began, size + 1)
     result: dict[str, Any] = {
-        "imageSetsMetadataSummaries": [_summary(row) for _, row in rows[:size]],
+        "imageSetsMetadataSummaries": [
+            _summary(row) | touches.shown(row) for _, row in rows[:size]
+        ],
         "sort": sort,
     }
     if len(rows) > size:

@@ -33,6 +33,7 @@ from gateway.emulator import (
     identity,
     model,
     operations,
+    quotas,
     resources,
     s3server,
     sigv4,
@@ -51,6 +52,7 @@ from gateway.emulator.metrics import CONTENT_TYPE, Metrics
 from gateway.emulator.paging import Pager
 from gateway.emulator.s3client import Location
 from gateway.emulator.store import Database
+from gateway.emulator.touches import Touches
 from gateway.emulator.workers import WorkerPool
 from gateway.emulator.workflows import WorkflowRunner, Workflows
 from gateway.errors import ConfigurationError
@@ -90,6 +92,7 @@ class Server:
     def __init__(self, settings: HealthImagingSettings, mounts: dict[str, Path]) -> None:
         self._simulation = simulate.from_settings(settings)
         self._authorizers = authorizers.Authorizers(settings.authorizer, settings.region)
+        limits = quotas.parse(settings.quotas)
         self._lock = _lock(settings.data)
         known = identity.load(settings.data)
         self.socket = _bind(settings, known)
@@ -100,10 +103,11 @@ class Server:
         url = _url(self.socket)
         self._buckets = Buckets(settings.data / "s3", mounts)
         self._buckets.root.mkdir(parents=True, exist_ok=True)
-        self.service = _service(settings, self._keys, url)
+        self.service = _service(settings, limits, self._keys, url)
         told = sinks.configured(settings)
         self._events = EventBus(self.service.database, told, settings.region)
         self._holdings = Holdings(self.service.database, self.service.layout)
+        self.service = _service(settings, limits, self._keys, url)
         datastore_id = known.datastoreId if known else ""
         self.identity = identity.Identity(
             url, settings.region, self._default_datastore(datastore_id), *keys
@@ -133,12 +137,14 @@ class Server:
         self._events.start()
         self.service.runner.start()
         self.service.workflows.start()
+        self.service.touches.start()
         yield
         await run_in_threadpool(self._stop)
 
     def _stop(self) -> None:
         self.service.runner.close()
         self.service.workflows.close()
+        self.service.touches.close()
         self._events.close()  # after the last change
 
     async def _handle(self, request: Request) -> Response:
@@ -259,18 +265,25 @@ class Server:
         self._lock.close()
 
 
-def _service(settings: HealthImagingSettings, keys: sigv4.KeyPair, url: str) -> operations.Service:
+def _service(
+    settings: HealthImagingSettings, limits: quotas.Quotas, keys: sigv4.KeyPair, url: str
+) -> operations.Service:
     layout = blobs.Layout(settings.data / "healthimaging")
     database = Database(layout.database)
     pool = WorkerPool(settings.workers, settings.file_seconds, settings.worker_memory_mb << 20)
     location = Location(url, keys.region, keys.access_key_id, keys.secret_access_key)
     if settings.s3_endpoint_url:
         location = Location(settings.s3_endpoint_url, keys.region)
-    runner = JobRunner(Importer(database, layout, pool, location))
-    workflows = WorkflowRunner(Workflows(database, layout), settings.change_seconds)
-    pager = Pager(keys.secret_access_key)
     return operations.Service(
-        database, layout, runner, workflows, pager, settings.region, settings.import_rule
+        database,
+        layout,
+        JobRunner(Importer(database, layout, pool, location, limits)),
+        WorkflowRunner(Workflows(database, layout, limits), settings.change_seconds),
+        Pager(keys.secret_access_key),
+        settings.region,
+        settings.import_rule,
+        limits,
+        Touches(database, settings.archive_days),
     )
 
 

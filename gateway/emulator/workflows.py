@@ -18,12 +18,12 @@ import orjson
 from gateway.emulator import blobs, copies, documents, primaries, updates, versions
 from gateway.emulator.documents import Tree
 from gateway.emulator.failures import ChangeFailed
+from gateway.emulator.quotas import DEFAULTS, Quotas
 from gateway.emulator.store import Database
 
 _log = logging.getLogger(__name__)
 
 _THREADS: Final = 2
-_FRAMES: Final = 1_000
 _FAILED: Final = {"UPDATE": "UPDATE_FAILED", "COPY": "COPY_FAILED"}
 
 
@@ -42,6 +42,7 @@ class Workflows:
 
     database: Database
     layout: blobs.Layout
+    quotas: Quotas = DEFAULTS
 
     def run(self, change_id: str) -> None:
         """Do one change; its failure is the version's message."""
@@ -65,7 +66,7 @@ class Workflows:
         for version in _updated(row, request):
             own = version.image_set == row["image_set_id"]
             tree = self._updated_tree(version, request, own=own)
-            documents.save(self.layout, version.image_set, version.number, tree)
+            self._save(version.image_set, version.number, tree)
             made.append((version, tree))
         with self.database.write() as db:
             for version, tree in made:
@@ -85,6 +86,10 @@ class Workflows:
         updatable, removable = payloads
         return updates.apply(tree, updatable, removable, force=request["force"], primary=primary)
 
+    def _save(self, image_set_id: str, version: int, tree: Tree) -> None:
+        limit = self.quotas.limit("metadata-size")
+        documents.save(self.layout, image_set_id, version, tree, limit)
+
     def _copy(self, row: sqlite3.Row, request: dict[str, Any]) -> None:
         target = row["image_set_id"]
         source = documents.load(self.layout, request["source"], request["base"])
@@ -92,13 +97,14 @@ class Workflows:
         frames = [
             one for *_, held in documents.instances(tree) for one in documents.frame_ids(held)
         ]
-        if len(frames) > _FRAMES:
-            raise ChangeFailed(f"INVALID_REQUEST: at most {_FRAMES} image frames can be copied.")
+        excess = self.quotas.excess("copied-frames", len(frames))
+        if excess:
+            raise ChangeFailed(f"INVALID_REQUEST: {excess}.")
         if "destinationBase" in request:
             into = documents.load(self.layout, target, request["destinationBase"])
             tree = copies.merged(tree, into, force=request["force"])
         tree["ImageSetID"] = target
-        documents.save(self.layout, target, request["version"], tree)
+        self._save(target, request["version"], tree)
         with self.database.write() as db:
             if request["promote"] and "destinationBase" not in request:
                 primaries.check_promotion(db, row["datastore_id"], documents.upper(tree))

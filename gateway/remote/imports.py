@@ -1,7 +1,7 @@
 """Import jobs as a client starts them: upload, start, follow to the end."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,14 +43,13 @@ class Imports:
         running = [job for job in jobs["jobSummaries"] if not _has_ended(job)]
         return str(running[0]["jobId"]) if running else None
 
-    def upload(self, folder: Path, bucket: str, prefix: str) -> Iterator[Path]:
-        """Copy a folder's files below ``prefix`` of a bucket; each file as it is copied."""
+    def upload(self, folder: Path, files: Iterable[Path], bucket: str, prefix: str) -> None:
+        """Copy files of a folder below ``prefix`` of a bucket."""
         self._s3.create_bucket(Bucket=bucket)
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        for path in files:
             self._s3.upload_file(
                 str(path), bucket, f"{prefix}/{path.relative_to(folder).as_posix()}"
             )
-            yield path
 
     def start(self, input_uri: str) -> str:
         """Start a job over an ``s3://`` prefix; its identifier."""
@@ -95,6 +94,21 @@ class Imports:
         key = f"{self._datastore_id}-DicomImport-{job_id}/{name}"
         body: bytes = self._s3.get_object(Bucket=_OUTPUT_BUCKET, Key=key)["Body"].read()
         return body
+
+
+def batches(folder: Path, files: int, size: int) -> Iterator[list[Path]]:
+    """The files of a folder, cut so that a job takes at most so many ``files``, ``size`` bytes."""
+    batch: list[Path] = []
+    total = 0
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        length = path.stat().st_size
+        if batch and (len(batch) == files or total + length > size):
+            yield batch
+            batch, total = [], 0
+        batch.append(path)
+        total += length
+    if batch:
+        yield batch
 
 
 def _has_ended(job: dict[str, Any]) -> bool:

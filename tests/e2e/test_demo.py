@@ -13,6 +13,8 @@ import httpx
 import numpy as np
 import pytest
 
+from gateway.demo import QUOTAS as demo_quotas
+from gateway.emulator import quotas
 from tests import files, multipart
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
@@ -128,6 +130,23 @@ def test_a_folder_of_files_good_and_bad(demo, tmp_path):
     root = running.root()
     assert len(httpx.get(f"{root}/studies").json()) == 1
     assert any("deep/er/readme.txt: not a DICOM Part 10 file" in line for line in running.lines)
+    assert running.stop()[0] == 0
+
+
+def test_the_demo_lifts_the_quotas_on_a_job_and_a_users_own_stay(demo, tmp_path):
+    folder = tmp_path / "samples"
+    for number in range(3):
+        (folder / str(number)).mkdir(parents=True)
+        files.write(folder / str(number) / "one.dcm", files.ct(number))
+    lifted = quotas.parse(demo_quotas)
+    assert min(lifted.limit(name) for name in ("files", "folders", "total-size")) >= 10**8
+    assert lifted.limit("datastores") == 10
+    running = demo("--samples", str(folder), HEALTHIMAGING_QUOTAS="files=2")
+    running.root()
+    assert any(
+        "not imported" in line and "Maximum number of files in a DICOM import job, 2" in line
+        for line in running.lines
+    )
     assert running.stop()[0] == 0
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.emulator import quotas
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -19,6 +21,12 @@ def generated():
 @pytest.mark.parametrize("name", ["configuration.md", "resources.md"])
 def test_generated_pages_are_current(name):
     assert (ROOT / "docs" / name).read_text() == generated()[name](), "run: make docs"
+
+
+def test_every_quota_is_explained():
+    text = (ROOT / "docs" / "healthimaging.md").read_text()
+    for name in quotas.TABLE:
+        assert f"`{name}`" in text, name
 
 
 def test_every_make_target_that_a_document_names_exists():

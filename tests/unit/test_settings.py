@@ -97,6 +97,8 @@ SAMPLES = {
     "sqs_queue_url": "http://localhost:4/000000000000/changes",
     "sqs_endpoint_url": "http://localhost:4",
     "authorizer": "http://localhost:3/,site.readers:decide",
+    "archive_days": "0.5",
+    "quotas": "files=7",
 }
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from gateway.codecs import openjpeg
+from gateway.codecs.codestream import jpeg_2000
 from gateway.dicom.image import ImagePixel
 from gateway.errors import CodecError
 from tests.unit.codecs.images import described, noise, of_file, smooth
@@ -30,6 +31,53 @@ def test_lossless_frames_come_back(dtype, colours):
         assert np.array_equal(found, samples)
 
     check()
+
+
+DEPTHS = [("<u1", 8), ("<i1", 8), ("<u1", 5), ("<u2", 16), ("<i2", 16), ("<u2", 12), ("<i2", 13)]
+
+
+@pytest.mark.parametrize("colours", [1, 3])
+@pytest.mark.parametrize(("dtype", "bits"), DEPTHS)
+def test_what_is_encoded_comes_back_from_two_decoders(dtype, bits, colours):
+    @settings(max_examples=8, deadline=None)
+    @given(st.integers(1, 40), st.integers(1, 40), st.sampled_from([noise, smooth]))
+    def check(rows, columns, pattern):
+        shape = (rows, columns, colours) if colours > 1 else (rows, columns)
+        samples = pattern(shape, dtype, bits)
+        frame = openjpeg.encode(samples, described(samples, bits))
+        assert np.array_equal(openjpeg.decode(frame, described(samples, bits)), samples)
+        assert np.array_equal(pylibjpeg.decode(frame), samples)
+
+    check()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bits", "beyond", "declared"),
+    [
+        ("<u2", 12, 0, (12, False)),
+        ("<i2", 12, 0, (12, True)),
+        ("<u2", 12, 4096, (16, False)),
+        ("<i2", 12, -2049, (16, True)),
+        ("<u2", 8, 0, (16, False)),
+        ("<u1", 6, 0, (8, False)),
+    ],
+)
+def test_the_header_declares_bits_stored_and_no_loss(dtype, bits, beyond, declared):
+    samples = noise((20, 30), dtype, bits)
+    if beyond:
+        samples[7, 7] = beyond
+    frame = openjpeg.encode(samples, described(samples, bits))
+    header = jpeg_2000(frame)
+    assert (header.precision, header.signed) == declared
+    assert header.reversible
+    assert frame.startswith(b"\xff\x4f")
+    assert np.array_equal(pylibjpeg.decode(frame), samples)
+
+
+def test_three_components_are_transformed_and_one_is_not():
+    colours, grey = noise((20, 30, 3), "<u1", 8), noise((20, 30), "<u1", 8)
+    assert jpeg_2000(openjpeg.encode(colours, described(colours))).transformed
+    assert not jpeg_2000(openjpeg.encode(grey, described(grey))).transformed
 
 
 @pytest.mark.parametrize("codecformat", ["j2k", "jp2"])

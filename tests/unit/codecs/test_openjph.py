@@ -112,26 +112,6 @@ def test_bits_stored_are_declared_where_every_sample_fits(dtype, bits, beyond, d
     assert np.array_equal(openjpeg.decode(frame), samples)
 
 
-@pytest.mark.parametrize(
-    ("dtype", "bits", "value", "expected"),
-    [
-        ("<u2", 12, 4095, True),
-        ("<u2", 12, 4096, False),
-        ("<u2", 12, 0, True),
-        ("<i2", 12, 2047, True),
-        ("<i2", 12, 2048, False),
-        ("<i2", 12, -2048, True),
-        ("<i2", 12, -2049, False),
-        ("<u2", 16, 65535, True),
-        ("<i2", 16, -32768, True),
-    ],
-)
-def test_fits(dtype, bits, value, expected):
-    samples = np.zeros((3, 3), dtype)
-    samples[1, 1] = value
-    assert openjph.fits(samples, bits, signed=dtype[1] == "i") is expected
-
-
 def segments(frame):
     """Marker, content and place of every segment of the main header, then of every tile-part."""
     at = 2

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from gateway.codecs import native
-from gateway.codecs.samples import conform, crc32, low_pass
+from gateway.codecs.samples import conform, crc32, fits, low_pass
 from gateway.dicom.image import ImagePixel
 from gateway.errors import CodecError
 from tests import files
@@ -156,3 +156,23 @@ def test_conform_refuses_more_bits_than_there_is_room_for(dtype, precision, allo
     image = ImagePixel(1, 1, bits_allocated=allocated, bits_stored=allocated)
     with pytest.raises(CodecError, match=f"{precision} bits"):
         conform(np.zeros((1, 1), dtype), image, precision)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bits", "value", "expected"),
+    [
+        ("<u2", 12, 4095, True),
+        ("<u2", 12, 4096, False),
+        ("<u2", 12, 0, True),
+        ("<i2", 12, 2047, True),
+        ("<i2", 12, 2048, False),
+        ("<i2", 12, -2048, True),
+        ("<i2", 12, -2049, False),
+        ("<u2", 16, 65535, True),
+        ("<i2", 16, -32768, True),
+    ],
+)
+def test_fits(dtype, bits, value, expected):
+    samples = np.zeros((3, 3), dtype)
+    samples[1, 1] = value
+    assert fits(samples, bits, signed=dtype[1] == "i") is expected

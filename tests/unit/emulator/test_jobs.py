@@ -70,7 +70,9 @@ def test_a_submitted_job_waits(database, datastore_id):
         "jobStatus": "SUBMITTED",
         "submittedAt": found["submittedAt"],
     }
-    assert found.items() >= {"jobName": "name", "jobStatus": "SUBMITTED", **PARAMETERS}.items()
+    expected = {"jobName": "name", "jobStatus": "SUBMITTED", **PARAMETERS}
+    expected["outputS3Uri"] += f"{datastore_id}-DicomImport-{answer['jobId']}/"
+    assert found.items() >= expected.items()
     assert "endedAt" not in found
     assert "message" not in found
     assert found.keys() <= model.service().shape_for("DICOMImportJobProperties").members.keys()

@@ -12,6 +12,7 @@ from gateway.emulator import image_sets, model, resources, search, versions
 from gateway.emulator.faults import Fault
 from gateway.emulator.paging import Pager
 from gateway.emulator.store import Database
+from gateway.emulator.touches import Touches
 
 PAGER = Pager("secret")
 DATES = ["20231231", "20240101", "20240102", "2024.01.02"]
@@ -162,7 +163,8 @@ class Store:
 
     def search(self, **parameters):
         with self.database.read() as db:
-            return search.search(db, {"datastoreId": self.id, **parameters}, PAGER)
+            query = {"datastoreId": self.id, **parameters}
+            return search.search(db, query, PAGER, Touches(self.database, 30))
 
     def pages(self, size, wanted, meanwhile=lambda: None):
         """Identifiers of all pages; ``meanwhile`` is called between two."""
@@ -326,6 +328,8 @@ def test_a_summary_holds_what_was_inserted(store):
                 "version": 1,
                 "createdAt": 1700000000.25,
                 "updatedAt": 1700000001.5,
+                "lastAccessedAt": 1700000001.5,
+                "storageTier": "ARCHIVE_INSTANT_ACCESS",
                 "DICOMTags": {
                     "DICOMPatientId": "P1",
                     "DICOMPatientName": "Phantom^Test",

@@ -14,6 +14,7 @@ from gateway.emulator import image_sets, model, resources
 from gateway.emulator.paging import Pager
 from gateway.emulator.search import search as healthimaging
 from gateway.emulator.store import Database
+from gateway.emulator.touches import Touches
 from gateway.remote.search import SUMMARY_TAGS, Plan, may_match, plan
 
 # The attributes that HealthImaging compares exactly, the most selective first.
@@ -225,7 +226,8 @@ def test_no_search_misses_a_match(database, found, asked):
             reached = {}
             for criteria in plan(query).searches:
                 parameters = {"datastoreId": datastore_id, "searchCriteria": criteria}
-                for one in healthimaging(db, parameters, PAGER)["imageSetsMetadataSummaries"]:
+                answer = healthimaging(db, parameters, PAGER, Touches(database, 30))
+                for one in answer["imageSetsMetadataSummaries"]:
                     reached[one["imageSetId"]] = one["DICOMTags"]
             for image_set_id, attributes in ids.items():
                 if matches(query, attributes):
