@@ -32,6 +32,8 @@ def update(db: sqlite3.Connection, parameters: Parameters) -> dict[str, Any]:
     force = parameters.get("force", False)
     request: dict[str, Any] = {"force": force, **_wanted(db, row, parameters)}
     versions.check_writable(db, row, parameters["latestVersionId"])
+    if not row["version"]:
+        raise invalid("The image set has no content")
     _check_concurrency(db, row["datastore_id"], "UPDATE")
     number = versions.begin(db, row, "UPDATING", forced=force)
     request |= {"version": number, "base": row["version"], "siblings": []}

@@ -68,9 +68,11 @@ class Publisher:
                 if contradicts or row is None:
                     self._new(image_set_id, members, paths, not contradicts)
                     return
-                with suppress(Fault), self._database.write() as db:  # locked: wait, see below
-                    versions.check_writable(db, row, str(row["latest"]))
-                    version = versions.begin(db, row, "IMPORTING")
+                # Locked, deleted or changed since it was read: wait, and look again.
+                with suppress(Fault), self._database.write() as db:
+                    present = image_sets.find(db, self._job["datastore_id"], row["id"])
+                    versions.check_writable(db, present, str(row["latest"]))
+                    version = versions.begin(db, present, "IMPORTING")
                     break
             self._wait()
         self._merge(image_set_id, row, version, members, paths)
