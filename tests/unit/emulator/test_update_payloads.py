@@ -42,50 +42,44 @@ json = st.recursive(
     ),
     max_leaves=8,
 )
-nodes = st.dictionaries(
-    st.sampled_from(["DICOM", "DICOMVRs", "Instances"]),
-    st.dictionaries(st.sampled_from(NAMES), json, max_size=2) | json,
-    max_size=2,
-)
-payloads = json | st.fixed_dictionaries(
-    {},
-    optional={
-        "Patient": nodes | json,
-        "Study": st.fixed_dictionaries(
-            {},
-            optional={
-                "DICOM": nodes | json,
-                "Series": st.just({})
-                | st.dictionaries(
-                    st.sampled_from(["1.2.3", "1.2.9"]),
-                    st.fixed_dictionaries(
-                        {},
-                        optional={
-                            "DICOM": json,
-                            "Instances": st.dictionaries(st.sampled_from(NAMES), nodes | json),
-                        },
-                    ),
-                )
-                | json,
-            },
-        ),
-    },
-)
 
 
-@settings(max_examples=500)
+def mostly(strategy):
+    """What ``strategy`` gives, and now and then any JSON value in its place."""
+    return st.integers(0, 7).flatmap(lambda number: strategy if number else json)
+
+
+def parts(**members):
+    return mostly(st.fixed_dictionaries({}, optional=members))
+
+
+def keyed(keys, values):
+    return mostly(st.dictionaries(st.sampled_from(keys), values, max_size=2))
+
+
+KEYS = ["PatientName", "00100010", "StudyDescription", "Rows", "SeriesTime", "StudyInstanceUID"]
+KEYS += ["SOPInstanceUID", "SeriesInstanceUID", "00191001", "0019100a", "PixelData", "ImageType"]
+KEYS += ["SourceImageSequence", "ReferencedStudySequence", "SeriesNumber", "unknown"]
+attributes = keyed(KEYS, scalars | json)
+instances = parts(DICOM=attributes, DICOMVRs=keyed(KEYS, st.sampled_from(["LO", "SQ"]) | json))
+series = parts(DICOM=attributes, Instances=keyed(["1.2.3.1", "1.2.3.2", "1.2.3.1"], instances))
+study = parts(DICOM=attributes, Series=keyed(["1.2.3", "1.2.3", "1.2.9"], series))
+payloads = parts(SchemaVersion=json, Patient=parts(DICOM=attributes), Study=study)
+
+
+@settings(max_examples=800)
 @given(payloads, st.none() | payloads, st.booleans(), st.booleans())
 def test_any_payload_is_applied_or_refused(updatable, removable, force, primary):
     document = tree(instance("1.2.3.1", Rows=1), instance("1.2.3.2", StudyDescription="own"))
     before = copy.deepcopy(document)
     try:
-        parts = [
+        given = [
             None if one is None else updates.parse(orjson.dumps(one))
             for one in (updatable, removable)
         ]
-        for part in parts:
+        for part in given:
             updates.of_study(part or {})
-        changed = updates.apply(document, *parts, force=force, primary=primary)
+        changed = updates.apply(document, *given, force=force, primary=primary)
     except (ChangeFailed, ValueError):
         pass
     else:
