@@ -50,7 +50,7 @@ ODD = [None, 1, True, "x", [], ["1.2"], [{}], [[]]]
 
 @pytest.mark.parametrize("value", ODD)
 def test_another_form_is_refused(value):
-    for tree in (
+    for attributes in (
         value,
         {"Study": value},
         {"Study": {"Series": value}},
@@ -59,7 +59,7 @@ def test_another_form_is_refused(value):
         {"Study": {"Series": {"b": {"Instances": {"1.2": {}}}, "a": {"Instances": value}}}},
     ):
         with pytest.raises(ValueError, match="not of the document's shape"):
-            copies.subset(orjson.dumps(tree))
+            copies.subset(orjson.dumps(attributes))
 
 
 @pytest.mark.parametrize("content", ["", "{", "{}{}"])
