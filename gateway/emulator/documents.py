@@ -4,7 +4,6 @@ import gzip
 import os
 from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
-from uuid import uuid4
 
 import orjson
 
@@ -39,12 +38,11 @@ def save(layout: blobs.Layout, image_set_id: str, version: int, tree: Tree) -> N
 def keep(layout: blobs.Layout, image_set_id: str, base: int, version: int) -> None:
     """Give ``version`` the content of ``base``: what a failed change leaves behind."""
     target = layout.metadata(image_set_id, version)
-    aside = target.with_name(f".{target.name}.{uuid4().hex}.part")
-    try:
-        os.link(layout.metadata(image_set_id, base), aside)
-        aside.replace(target)
-    finally:
-        aside.unlink(missing_ok=True)  # a rename onto another link of the same file does nothing
+    aside = target.with_name(f".{target.name}.kept.part")
+    aside.unlink(missing_ok=True)  # a crash left it; who does the change again is the only one
+    os.link(layout.metadata(image_set_id, base), aside)
+    aside.replace(target)
+    aside.unlink(missing_ok=True)  # a rename onto another link of the same file does nothing
     blobs.sync_directory(target.parent)
 
 

@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -120,6 +121,8 @@ class Publisher:
                 document.write(piece)
         self._settle(members)
         with self._database.write() as db:
+            if primary and primaries.of_series(db, new.datastore_id, new.attributes) is not None:
+                new = replace(new, primary=False)  # a copy was promoted meanwhile
             image_sets.insert(db, new, versions.stamp(db, new.datastore_id))
             self._record(db, image_set_id, 1, members, paths)
 

@@ -77,7 +77,8 @@ class Archive:
         document = document or tree()
         document["ImageSetID"], document["DatastoreID"] = image_set_id, self.datastore_id
         attributes = documents.upper(document)
-        new = image_sets.NewImageSet(image_set_id, self.datastore_id, attributes, 1, primary)
+        count = len(flat(document))
+        new = image_sets.NewImageSet(image_set_id, self.datastore_id, attributes, count, primary)
         documents.save(self.layout, image_set_id, 1, document)
         with self.database.write() as db:
             image_sets.insert(db, new, versions.stamp(db, self.datastore_id))

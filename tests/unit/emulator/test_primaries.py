@@ -1,14 +1,17 @@
 """Primary image sets: who may be one, and that a merge loses nothing of any instance."""
 
 import copy
+import threading
 
+import orjson
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from gateway.dicom import transfer_syntaxes as ts
-from gateway.emulator import documents, image_sets, primaries
+from gateway.emulator import documents, image_sets, primaries, resources
 from gateway.emulator.failures import ChangeFailed
 from tests.unit.emulator.archives import Archive, flat, instance, tree
+from tests.unit.emulator.test_publish import Job
 
 A = "a" * 32
 UPPER = documents.upper(tree())
@@ -210,3 +213,126 @@ def test_what_was_forced_into_two_levels_keeps_its_value():
     _, parts, attributes = staged(2, {level: {} for level in keys})
     found = flat(primaries.merged(document, [parts]))
     assert found == {"1.2.3.1": before, "1.2.3.2": attributes}
+
+
+# Imports beside changes
+
+
+class Import(Job):
+    """A job into a data store with primary image sets; instances of several groups."""
+
+    def __init__(self, root):
+        super().__init__(root)
+        with self.database.write() as db:
+            db.execute("UPDATE datastore SET import_rule = ?", (resources.PRIMARY,))
+        self.archive = Archive.again(self, root)
+        self.waits = 0
+
+    def wait(self):
+        self.waits += 1
+
+    def primary(self):
+        query = "SELECT * FROM image_set WHERE is_primary = 1 AND version > 0"
+        with self.database.read() as db:
+            return [dict(row) for row in db.execute(query)]
+
+    def meanwhile(self, monkeypatch, change):
+        """Do ``change`` after the next look at the primary image sets."""
+        real, done = primaries.of_series, []
+
+        def look(*arguments):
+            found = real(*arguments)
+            if not done:
+                done.append(1)
+                thread = threading.Thread(target=change)
+                thread.start()
+                thread.join()
+            return found
+
+        monkeypatch.setattr(primaries, "of_series", look)
+
+
+PATIENT_LEVEL = {"patient": {"PatientID": "P1"}}
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_an_import_adds_to_the_version_that_is_the_newest(tmp_path, monkeypatch, finished):
+    job = Import(tmp_path / "data")
+    job.stage(1, PATIENT_LEVEL)
+    job.publish()
+    [row] = job.primary()
+
+    def change():
+        payload = {"Patient": {"DICOM": {"PatientComments": "new"}}}
+        job.archive.update(row["id"], "1", payload)
+        if finished:
+            job.archive.work()
+
+    job.stage(2, PATIENT_LEVEL, group=("H",))
+    job.wait = lambda: job.archive.work()
+    job.meanwhile(monkeypatch, change)
+    job.publish()
+    found = flat(job.archive.document(row["id"]))
+    assert [found[f"1.2.3.{one}"].get("PatientComments") for one in (1, 2)] == ["new", None]
+    assert [one[1] for one in job.archive.versions(row["id"])] == ["CREATED", "UPDATED", "IMPORTED"]
+    assert job.archive.frame(row["id"], f"{2:016x}{0:016x}") == b"frame 0 of 2"
+
+
+def test_an_import_goes_on_where_the_image_set_was_deleted(tmp_path, monkeypatch):
+    job = Import(tmp_path / "data")
+    job.stage(1, PATIENT_LEVEL)
+    job.publish()
+    [row] = job.primary()
+
+    def change():
+        job.archive.delete(row["id"])
+        job.archive.work()
+
+    job.stage(2, PATIENT_LEVEL, group=("H",))
+    job.meanwhile(monkeypatch, change)
+    job.publish()
+    [other] = job.primary()
+    assert other["id"] != row["id"]
+    assert list(flat(job.archive.document(other["id"]))) == ["1.2.3.2"]
+
+
+def test_an_import_gives_way_to_a_copy_that_was_promoted(tmp_path, monkeypatch):
+    job = Import(tmp_path / "data")
+    job.stage(1, PATIENT_LEVEL)
+    job.publish()
+    [row] = job.primary()
+    with job.database.write() as db:
+        db.execute("UPDATE image_set SET is_primary = 0")
+
+    def change():
+        job.archive.copy(row["id"], promoteToPrimary=True)
+        job.archive.work()
+
+    job.stage(2, PATIENT_LEVEL, group=("H",))
+    job.meanwhile(monkeypatch, change)
+    job.publish()
+    [promoted] = job.primary()
+    assert list(flat(job.archive.document(promoted["id"]))) == ["1.2.3.1"]
+    assert job.waits == 0
+    assert len({one["image_set_id"] for one in job.rows()["job_file"]}) == 2
+
+
+def test_importing_the_same_again_replaces(tmp_path):
+    job = Import(tmp_path / "data")
+    job.stage(1, PATIENT_LEVEL, own={"Rows": 1})
+    job.stage(2, PATIENT_LEVEL, own={"Rows": 1})
+    job.publish()
+    job.stage(3, {"patient": {"PatientID": "P1", "PatientSex": "F"}}, group=("H",))
+    with job.database.write() as db:
+        db.execute("UPDATE job_file SET sop_uid = '1.2.3.1' WHERE key = 'key-003'")
+    name = job.layout.staged(job.id, f"{3:032x}")
+    name.write_bytes(name.read_bytes().replace(b"1.2.3.3", b"1.2.3.1"))
+    job.publish()
+    [row] = job.primary()
+    found = flat(job.archive.document(row["id"]))
+    assert {sop: one.get("PatientSex") for sop, one in found.items()} == {
+        "1.2.3.1": "F",
+        "1.2.3.2": None,
+    }
+    assert row["version"] == 2
+    assert orjson.loads(row["tags"])["DICOMNumberOfStudyRelatedInstances"] == 2
