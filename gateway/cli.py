@@ -77,7 +77,7 @@ def _healthimaging(arguments: argparse.Namespace) -> int:
     logs.configure(settings.log_level)
     mounts = dict(_mount(text) for text in arguments.mount)
     server = Server(settings, mounts)
-    running = serving.server(server.app)
+    running = serving.server(server.app, server.service.runner.interrupt)
     serving.end_on_signals(running)
     demo.say(f"HealthImaging endpoint: {server.identity.endpoint_url}")
     if arguments.with_parent:

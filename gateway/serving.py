@@ -1,7 +1,9 @@
 """Running an ASGI application on a socket until a signal ends it."""
 
+import asyncio
 import signal
 import socket
+from collections.abc import Callable
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -25,9 +27,24 @@ def listen(host: str, port: int, name: str) -> socket.socket:
         raise ConfigurationError(message) from error
 
 
-def server(app: ASGIApp) -> uvicorn.Server:
-    """A uvicorn server for ``app``: no access log, because paths and queries name patients."""
-    return uvicorn.Server(
+class _Server(uvicorn.Server):
+    """uvicorn's server, which calls ``before_end`` while it still listens."""
+
+    before_end: Callable[[], None] | None = None
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, and finish what is under way."""
+        if self.before_end is not None:
+            await asyncio.to_thread(self.before_end)
+        await super().shutdown(sockets)
+
+
+def server(app: ASGIApp, before_end: Callable[[], None] | None = None) -> uvicorn.Server:
+    """A uvicorn server for ``app``: no access log, because paths and queries name patients.
+
+    ``before_end`` is called once it is told to end, before it stops listening.
+    """
+    made = _Server(
         uvicorn.Config(
             app,
             loop="uvloop",
@@ -40,6 +57,8 @@ def server(app: ASGIApp) -> uvicorn.Server:
             timeout_graceful_shutdown=_DRAIN_SECONDS,
         )
     )
+    made.before_end = before_end
+    return made
 
 
 def end_on_signals(running: uvicorn.Server) -> None:

@@ -33,6 +33,8 @@ def update(
     force = parameters.get("force", False)
     request: dict[str, Any] = {"force": force, **_wanted(db, row, parameters, quotas)}
     versions.check_writable(db, row, parameters["latestVersionId"])
+    if not row["version"]:
+        raise invalid("The image set has no content")
     _check_concurrency(db, row["datastore_id"], "UPDATE", quotas)
     number = versions.begin(db, row, "UPDATING", forced=force)
     request |= {"version": number, "base": row["version"], "siblings": []}

@@ -4,6 +4,9 @@ Each rule has a sentence of its own, which becomes the failed version's message.
 part of it.
 """
 
+import base64
+import re
+import struct
 import warnings
 from typing import Any, Final
 
@@ -41,7 +44,8 @@ IDENTIFIERS: Final = {
 """The UIDs that are keys of the tree, and the level of each."""
 
 _FORCED: Final = frozenset({*IDENTIFIERS, "StudyID"})
-_NUMBER_TYPES: Final = {"FL": (int, float), "FD": (int, float)}
+_TAG: Final = re.compile(r"[0-9A-Fa-f]{8}")
+_NO_RANGE: Final = frozenset({"DA", "TM"})  # ranges are for queries (PS3.4 C.2.2.2.5)
 
 
 def check_generated(key: str) -> None:
@@ -100,17 +104,34 @@ def check_update(
     tag = tags.parse_tag(key)
     attribute = tags.by_tag(tag) if tag is not None else None
     if attribute is None and tag is not None and vr is None:
-        raise ChangeFailed(f"The private element {key} needs its VR in DICOMVRs")
+        raise ChangeFailed(f"The element {key} needs its VR in DICOMVRs")
     if key in IDENTIFIERS and not (isinstance(value, str) and uids.is_valid(value)):
         raise ChangeFailed(f"The value of {key} is not a valid UID")
     if force or attribute is None:
         return
-    if attribute.vr == "SQ":
+    if "SQ" in (attribute.vr, vr):
         raise ChangeFailed(f"{key} is a sequence (VR SQ), which is updated with force only")
     if not attribute.single or isinstance(value, list):
         raise ChangeFailed(f"{key} is multivalued, which is updated with force only")
-    if not _fits(value, attribute.vr.split(" or ")):
-        raise ChangeFailed(f"The value of {key} is not compatible with its VR {attribute.vr}")
+    allowed = vr or attribute.vr
+    if not _fits(value, allowed.split(" or ")):
+        raise ChangeFailed(f"The value of {key} is not compatible with its VR {allowed}")
+
+
+def check_vr(key: str, vr: Any, level: str, *, force: bool) -> None:
+    """Whether DICOMVRs may say that an attribute has ``vr``.
+
+    Raises:
+        ChangeFailed: it is no VR, or may not be given, or not without force.
+    """
+    check_generated(key)
+    _check_private(key, level, force=force)
+    if not isinstance(vr, str) or vr not in vrs.KNOWN:
+        raise ChangeFailed(f"DICOMVRs has no VR of the DICOM standard for {key[:64]}")
+    tag = tags.parse_tag(key)
+    attribute = tags.by_tag(tag) if tag is not None else None
+    if attribute is not None and vr not in attribute.vr.split(" or ") and not force:
+        raise ChangeFailed(f"{key} is given another VR than {attribute.vr} with force only")
 
 
 def _check_forced(key: str, *, force: bool) -> None:
@@ -142,9 +163,12 @@ def _fits(value: Any, allowed: list[str]) -> bool:
 
 def _fits_one(value: Any, vr: str) -> bool:
     if vr in vrs.NUMBERS:
-        types = _NUMBER_TYPES.get(vr, (int,))
-        return isinstance(value, types) and not isinstance(value, bool)
+        return _fits_number(value, vrs.NUMBERS[vr])
     if not isinstance(value, str):
+        return False
+    if vr in vrs.BYTES:
+        return _is_base64(value)
+    if (vr == "AT" and not _TAG.fullmatch(value)) or ("-" in value and vr in _NO_RANGE):
         return False
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -153,3 +177,21 @@ def _fits_one(value: Any, vr: str) -> bool:
         except (ValueError, UserWarning):
             return False
     return "\\" not in value or vr in vrs.SINGLE_TEXT
+
+
+def _fits_number(value: Any, code: str) -> bool:
+    if isinstance(value, bool):
+        return False
+    try:
+        struct.pack(f"<{code}", value)
+    except (struct.error, OverflowError):
+        return False
+    return True
+
+
+def _is_base64(value: str) -> bool:
+    try:
+        base64.b64decode(value, validate=True)
+    except ValueError:
+        return False
+    return True

@@ -24,7 +24,7 @@ def subset(attributes: str) -> frozenset[str] | None:
     tree = orjson.loads(attributes)
     try:
         series = tree.get("Study", {}).get("Series", {})
-        found = {uid for part in series.values() for uid in part.get("Instances", {})}
+        found = {uid for part in series.values() for uid in part.get("Instances", {}).keys()}  # noqa: SIM118  lists fail
     except AttributeError as error:
         raise ValueError("not of the document's shape") from error
     return frozenset(found) or None

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import orjson
 
+from gateway.dicom import tags
 from gateway.emulator import blobs
 from gateway.emulator.failures import ChangeFailed
 
@@ -33,7 +34,7 @@ def save(
     """
     content = orjson.dumps(tree)
     if len(content) > limit:
-        raise ChangeFailed(f"The image set's metadata would be larger than {limit >> 20} MB")
+        raise ChangeFailed("The image set's metadata would be larger than the quota allows")
     zipped = gzip.compress(content, 6, mtime=0)
     blobs.write(layout.metadata(image_set_id, version), zipped, layout.growing)
 
@@ -47,6 +48,20 @@ def keep(layout: blobs.Layout, image_set_id: str, base: int, version: int) -> No
     aside.replace(target)
     aside.unlink(missing_ok=True)  # a rename onto another link of the same file does nothing
     blobs.sync_directory(target.parent)
+
+
+def key(name: str) -> str:
+    """The key that documents have for an attribute, which a request may name otherwise.
+
+    It is the keyword of a standard element, eight upper-case digits of a private or repeating one;
+    a name that stands for no element is its own key.
+    """
+    tag = tags.parse_tag(name)
+    if tag is None:
+        return name
+    attribute = tags.by_tag(tag)
+    named = attribute is not None and attribute.keyword and not tags.is_repeater(tag)
+    return attribute.keyword if attribute and named else tags.hex8(tag)
 
 
 def upper(tree: Tree) -> dict[str, Any]:

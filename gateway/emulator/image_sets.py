@@ -1,8 +1,8 @@
 """Image sets and their versions: what GetImageSet, its metadata, frames and versions come from."""
 
+import re
 import sqlite3
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +28,7 @@ CONTENT_TYPES: Final = {
 That of JPEG 2000 lossless is not documented; it is a codestream like that of JPEG 2000.
 """
 
+_SERIES_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}")
 _TAGS: Final = {
     "DICOMPatientId": "PatientID",
     "DICOMPatientName": "PatientName",
@@ -66,8 +67,9 @@ def dicom_tags(attributes: Mapping[str, Any], instances: int) -> dict[str, Any]:
         for name, keyword in _TAGS.items()
         if attributes.get(keyword) is not None
     }
-    with suppress(ValueError):  # absent or no integer: the service leaves it out as well
-        tags["DICOMSeriesNumber"] = int(attributes.get("SeriesNumber") or "")
+    number = str(attributes.get("SeriesNumber")).strip()
+    if _SERIES_NUMBER.fullmatch(number):  # absent or no integer: the service leaves it out as well
+        tags["DICOMSeriesNumber"] = int(number)
     tags["DICOMNumberOfStudyRelatedSeries"] = 1
     tags["DICOMNumberOfStudyRelatedInstances"] = instances
     return tags
@@ -143,15 +145,18 @@ def version(db: sqlite3.Connection, image_set: sqlite3.Row, wanted: str | None) 
     Raises:
         Fault: ResourceNotFoundException.
     """
-    number = int(wanted) if wanted is not None else image_set["latest"]
+    found = number(wanted) if wanted is not None else image_set["latest"]
     query = "SELECT * FROM image_set_version WHERE image_set_id = ? AND version = ?"
-    row = None
-    if number < 1 << 63:
-        row = db.execute(query, (image_set["id"], number)).fetchone()
+    row: sqlite3.Row | None = db.execute(query, (image_set["id"], found)).fetchone()
     if row is None:
-        raise not_found(f"Version {number} of image set {image_set['id']}")
-    found: sqlite3.Row = row
-    return found
+        raise not_found(f"Version {wanted} of image set {image_set['id']}")
+    return row
+
+
+def number(version_id: str) -> int:
+    """The number of a version; 0, which none has, where there are too many digits for one."""
+    digits = version_id.lstrip("0")
+    return int(digits) if 0 < len(digits) < 19 else 0
 
 
 def readable(db: sqlite3.Connection, image_set: sqlite3.Row, wanted: str | None) -> int:

@@ -56,12 +56,16 @@ class Importer:
         except Stopped:
             return
         except (JobFailed, s3client.S3Error) as error:
-            self._end(job_id, "FAILED", str(error))
+            self._fail(job_id, str(error))
         except Exception as error:
             _log.exception("job_failed", extra={"job": job_id})
-            self._end(job_id, "FAILED", f"The job failed: {type(error).__name__}")
+            self._fail(job_id, f"The job failed: {type(error).__name__}")
         else:
             self._end(job_id, "COMPLETED", None)
+
+    def _fail(self, job_id: str, message: str) -> None:
+        if not self.pool.stopped:  # else it may be because everything ends: it is resumed
+            self._end(job_id, "FAILED", message)
 
     def _wait(self) -> None:
         self.pool.pause(_LOCKED_SECONDS)
@@ -234,6 +238,14 @@ class JobRunner:
     def _keep(self) -> None:
         while not self._stop.wait(10):
             self._importer.pool.trim()
+
+    def interrupt(self) -> None:
+        """Let no job come to an end from now on; ``close`` follows.
+
+        While the server ends, its own buckets are out of reach: a file that fails then has not
+        failed.
+        """
+        self._importer.pool.interrupt()
 
     def close(self) -> None:
         """Stop: files under way are dropped and done again when the job is resumed."""

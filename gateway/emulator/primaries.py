@@ -91,7 +91,7 @@ def merged(base: Tree, staged: Iterable[Mapping[str, Any]]) -> Tree:
     [series] = base["Study"]["Series"].values()
     nodes = {"patient": base["Patient"], "study": base["Study"], "series": series}
     for instance in staged:
-        for level in _LEVELS:
+        for level in reversed(_LEVELS):  # the value of a lower level goes before
             common = nodes[level]["DICOM"]
             for key in common.keys() - instance[level].keys():
                 value = common.pop(key)

@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,9 +74,11 @@ class Publisher:
                 if contradicts or row is None:
                     self._new(image_set_id, members, paths, not contradicts)
                     return
-                with suppress(Fault), self._database.write() as db:  # locked: wait, see below
-                    versions.check_writable(db, row, str(row["latest"]))
-                    version = versions.begin(db, row, "IMPORTING")
+                # Locked, deleted or changed since it was read: wait, and look again.
+                with suppress(Fault), self._database.write() as db:
+                    present = image_sets.find(db, self._job["datastore_id"], row["id"])
+                    versions.check_writable(db, present, str(row["latest"]))
+                    version = versions.begin(db, present, "IMPORTING")
                     break
             self._wait()
         self._merge(image_set_id, row, version, members, paths)
@@ -124,6 +127,8 @@ class Publisher:
                 document.write(piece)
         self._settle(members)
         with self._database.write() as db:
+            if primary and primaries.of_series(db, new.datastore_id, new.attributes) is not None:
+                new = replace(new, primary=False)  # a copy was promoted meanwhile
             image_sets.insert(db, new, versions.stamp(db, new.datastore_id))
             self._record(db, image_set_id, 1, members, paths)
 

@@ -160,7 +160,8 @@ def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[sqlite3
     connection.execute(begin)
     try:
         yield connection
+        connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # some errors, a full disk among them, have ended it already
+            connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")

@@ -4,20 +4,21 @@ The payload has the document's own shape, with only what is to change.
 """
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import orjson
 
-from gateway.dicom import levels, tags
 from gateway.emulator import constraints, documents
 from gateway.emulator.documents import Tree
 from gateway.emulator.failures import ChangeFailed
 
 _Node: TypeAlias = dict[str, Any]
-_Edit: TypeAlias = Callable[[_Node, Mapping[str, Any], str], None]
+_Below: TypeAlias = Sequence[_Node]  # the instances that an upper level stands for
+_Edit: TypeAlias = Callable[[_Node, Mapping[str, Any], str, _Below], None]
 
 _ROOT: Final = frozenset({"SchemaVersion", "Patient", "Study"})
+_PATIENT: Final = frozenset({"DICOM"})
 _STUDY: Final = frozenset({"DICOM", "Series"})
 _SERIES: Final = frozenset({"DICOM", "Instances"})
 _INSTANCE: Final = frozenset({"DICOM", "DICOMVRs"})
@@ -33,6 +34,10 @@ def parse(payload: bytes) -> Tree:
     tree = orjson.loads(payload)
     if not isinstance(tree, dict):
         raise ValueError("not an object")
+    try:
+        orjson.dumps([[tree]])  # it goes into a request and into a document
+    except TypeError as error:
+        raise ValueError("nested too deeply") from error
     return tree
 
 
@@ -63,25 +68,41 @@ def apply(
 
 
 def _remove(tree: Tree, payload: Tree, *, force: bool) -> None:
-    def edit(node: _Node, part: Mapping[str, Any], level: str) -> None:
-        for key, value in _object(part.get("DICOM", {}), "DICOM").items():
+    def edit(node: _Node, part: Mapping[str, Any], level: str, below: _Below) -> None:
+        for key, value in _attributes(part, "DICOM").items():
             constraints.check_removal(key, level, force=force)
-            _take(node["DICOM"], key, value)
-            node.get("DICOMVRs", {}).pop(key, None)
+            _take([node, *below], key, value)
 
-    _take_out(tree, payload)
     _walk(tree, payload, edit)
+    _take_out(tree, payload)
     if not any(True for _ in documents.instances(tree)):
         raise ChangeFailed("An image set keeps at least one instance; DeleteImageSet deletes it")
 
 
-def _take(attributes: _Node, key: str, value: Any) -> None:
-    """Remove ``key``; its value has to be the one that is there, null stands for any."""
-    if key not in attributes:
+def _take(nodes: Iterable[_Node], key: str, value: Any) -> None:
+    """Remove ``key``; its value has to be one that is there, null stands for any.
+
+    What is removed for the whole image set goes from the instances with a value of their own too.
+    """
+    holding = [node for node in nodes if key in node["DICOM"]]
+    if not holding:
         raise ChangeFailed(f"{key[:64]} cannot be removed: it is not there")
-    if value is not None and _plain(value) != _plain(attributes[key]):
-        raise ChangeFailed(f"{key} cannot be removed: its value is another")
-    del attributes[key]
+    if value is not None and _plain(value) not in [_plain(node["DICOM"][key]) for node in holding]:
+        raise ChangeFailed(f"{key[:64]} cannot be removed: its value is another")
+    for node in holding:
+        _drop(node, key)
+
+
+def _drop(node: _Node, key: str) -> None:
+    node["DICOM"].pop(key, None)
+    if not _names(node["DICOM"], key):  # DICOMVRs is also that of the items of sequences
+        node.get("DICOMVRs", {}).pop(key, None)
+
+
+def _names(value: Any, key: str) -> bool:
+    if isinstance(value, dict):
+        return key in value or any(_names(one, key) for one in value.values())
+    return isinstance(value, list) and any(_names(one, key) for one in value)
 
 
 def _plain(value: Any) -> Any:
@@ -89,21 +110,14 @@ def _plain(value: Any) -> Any:
 
 
 def _take_out(tree: Tree, payload: Tree) -> None:
-    """Remove the instances and series that the payload maps to ``{}``."""
+    """Remove the instances and series that the payload, walked already, maps to ``{}``."""
     all_series = tree["Study"]["Series"]
     for series_uid, part in _series_parts(payload):
-        if series_uid not in all_series:
-            raise ChangeFailed("A series of the request is not in the image set")
-        if not part:
-            del all_series[series_uid]
-            continue
         held = all_series[series_uid]["Instances"]
-        for sop_uid, content in _object(part.get("Instances", {}), "Instances").items():
-            if sop_uid not in held:
-                raise ChangeFailed("An instance of the request is not in the image set")
+        for sop_uid, content in part.get("Instances", {}).items():
             if not content:
                 del held[sop_uid]
-        if not held:
+        if not part or not held:
             del all_series[series_uid]
 
 
@@ -113,50 +127,52 @@ def _series_parts(payload: Tree) -> list[tuple[str, Any]]:
 
 
 def _update(tree: Tree, payload: Tree, *, force: bool, primary: bool) -> None:
-    def edit(node: _Node, part: Mapping[str, Any], level: str) -> None:
-        given = _object(part.get("DICOMVRs", {}), "DICOMVRs")
+    def edit(node: _Node, part: Mapping[str, Any], level: str, below: _Below) -> None:
+        given = _attributes(part, "DICOMVRs")
+        for key, vr in given.items():
+            constraints.check_vr(key, vr, level, force=force)
         known = {**node.get("DICOMVRs", {}), **given}
-        for key, value in _object(part.get("DICOM", {}), "DICOM").items():
+        for key, value in _attributes(part, "DICOM").items():
             vr = known.get(key)
             constraints.check_update(key, value, level, vr, force=force, primary=primary)
             node["DICOM"][key] = value
+            for instance in below:  # a value for all of them ends the differing ones of single ones
+                _drop(instance, key)
+        for key in given:
+            if key not in node["DICOM"]:
+                raise ChangeFailed(f"DICOMVRs has {key[:64]}, which is not an attribute there")
         if given:
             node["DICOMVRs"] = known
 
     _walk(tree, payload, edit)
-    _drop_overrides(tree, payload)
     _rename(tree)
 
 
 def _walk(tree: Tree, payload: Tree, edit: _Edit) -> None:
     """Call ``edit`` for each node that the payload has a part for."""
     _check_keys(payload, _ROOT)
-    if "Patient" in payload:
-        part = _object(payload["Patient"], "Patient")
-        _check_keys(part, frozenset({"DICOM"}))
-        edit(tree["Patient"], part, "Patient")
+    everything = [instance for *_, instance in documents.instances(tree)]
+    patient = _object(payload.get("Patient", {}), "Patient")
+    _check_keys(patient, _PATIENT)
+    edit(tree["Patient"], patient, "Patient", everything)
     study = _object(payload.get("Study", {}), "Study")
     _check_keys(study, _STUDY)
-    edit(tree["Study"], study, "Study")
+    edit(tree["Study"], study, "Study", everything)
     for series_uid, part in _series_parts(payload):
         series = tree["Study"]["Series"].get(series_uid)
-        if not part:
-            continue
         if series is None:
             raise ChangeFailed("A series of the request is not in the image set")
-        _check_keys(_object(part, "Series"), _SERIES)
-        edit(series, part, "Series")
+        _check_keys(_object(part, "A series"), _SERIES)
+        edit(series, part, "Series", list(series["Instances"].values()))
         _walk_instances(series, part, edit)
 
 
 def _walk_instances(series: _Node, part: Mapping[str, Any], edit: _Edit) -> None:
     for sop_uid, content in _object(part.get("Instances", {}), "Instances").items():
-        if not content:
-            continue
         if sop_uid not in series["Instances"]:
             raise ChangeFailed("An instance of the request is not in the image set")
-        _check_keys(_object(content, "Instances"), _INSTANCE)
-        edit(series["Instances"][sop_uid], content, "Instance")
+        _check_keys(_object(content, "An instance"), _INSTANCE)
+        edit(series["Instances"][sop_uid], content, "Instance", [])
 
 
 def _object(value: Any, name: str) -> dict[str, Any]:
@@ -165,28 +181,22 @@ def _object(value: Any, name: str) -> dict[str, Any]:
     return value
 
 
+def _attributes(part: Mapping[str, Any], member: str) -> dict[str, Any]:
+    """The attributes of a part of the payload by the keys that documents have for them."""
+    found: dict[str, Any] = {}
+    for name, value in _object(part.get(member, {}), member).items():
+        key = documents.key(name)
+        if key in found:
+            raise ChangeFailed(f"{key} is in the request twice")
+        found[key] = value
+    return found
+
+
 def _check_keys(part: Mapping[str, Any], known: frozenset[str]) -> None:
     for key in part:
         if key not in known:
             constraints.check_generated(key)
             raise ChangeFailed(f"The request has an unknown member {key[:64]}")
-
-
-def _drop_overrides(tree: Tree, payload: Tree) -> None:
-    """A value given for the whole image set ends the differing ones of single instances."""
-    patient = set(_object(payload.get("Patient", {}), "Patient").get("DICOM", {}))
-    study = set(_object(payload.get("Study", {}), "Study").get("DICOM", {}))
-    for series_uid, series in tree["Study"]["Series"].items():
-        part = dict(_series_parts(payload)).get(series_uid) or {}
-        keys = {*patient, *study, *part.get("DICOM", {})}
-        for instance in series["Instances"].values() if keys else ():
-            for key in keys & instance["DICOM"].keys():
-                if _is_upper(key):
-                    del instance["DICOM"][key]
-
-
-def _is_upper(key: str) -> bool:
-    return tags.parse_tag(key) in levels.PATIENT | levels.STUDY | levels.SERIES
 
 
 def _rename(tree: Tree) -> None:
@@ -198,9 +208,6 @@ def _rename(tree: Tree) -> None:
     study = tree["Study"]
     for series in study["Series"].values():
         series["Instances"] = _renamed(series["Instances"], "SOPInstanceUID")
-        for sop_uid, instance in series["Instances"].items():
-            if _MEDIA_STORAGE_UID in instance["DICOM"]:
-                instance["DICOM"][_MEDIA_STORAGE_UID] = sop_uid
     study["Series"] = _renamed(study["Series"], "SeriesInstanceUID")
 
 
@@ -210,5 +217,7 @@ def _renamed(nodes: dict[str, _Node], keyword: str) -> dict[str, _Node]:
         name = str(node["DICOM"].get(keyword) or key).strip(" \0")
         if name in renamed:
             raise ChangeFailed(f"{keyword} must be unique within an image set")
+        if name != key and _MEDIA_STORAGE_UID in node["DICOM"]:
+            node["DICOM"][_MEDIA_STORAGE_UID] = name
         renamed[name] = node
     return renamed

@@ -40,8 +40,8 @@ def check_writable(db: sqlite3.Connection, row: sqlite3.Row, expected: str | Non
         raise not_found(f"Image set {row['id']}")
     if newest["state"] == LOCKED:
         raise conflict(f"Image set {row['id']} is LOCKED: {newest['workflow_status']}")
-    if expected is not None and int(expected) != row["latest"]:
-        raise not_found(f"Latest version {int(expected)} of image set {row['id']}")
+    if expected is not None and image_sets.number(expected) != row["latest"]:
+        raise not_found(f"Latest version {expected} of image set {row['id']}")
     return newest
 
 

@@ -66,6 +66,7 @@ class WorkerPool:
         self._seconds = seconds_per_file
         self._memory = memory_bytes
         self._stop = threading.Event()
+        self._closed = False
         self._slots: LifoQueue[tuple[_Worker | None, float]] = LifoQueue()
         for _ in range(size):
             self._slots.put((None, 0.0))
@@ -82,11 +83,15 @@ class WorkerPool:
             worker = worker or _Worker(self._memory)
             outcome = worker.run(task, self._seconds, self._stop)
             keep = worker
+            if self._stop.is_set():  # it may have failed because everything ends
+                raise Stopped
             return outcome
         except TimeoutError:
             reason = f"it took longer than {self._seconds:.0f} seconds"
             return Failed(task.key, "InternalServerException", reason)
         except (EOFError, OSError):
+            if self._stop.is_set():  # the worker is gone because the pool is
+                raise Stopped from None
             reason = "it crashed the decoder or exceeded the memory allowed"
             return Failed(task.key, "InternalServerException", reason)
         finally:
@@ -111,6 +116,15 @@ class WorkerPool:
         if self._stop.wait(seconds):
             raise Stopped
 
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing is to be done any more."""
+        return self._stop.is_set()
+
+    def interrupt(self) -> None:
+        """Let what runs raise Stopped; ``close`` follows."""
+        self._stop.set()
+
     def trim(self) -> None:
         """End workers that have had nothing to do for half a minute."""
         slots = []
@@ -127,9 +141,10 @@ class WorkerPool:
 
     def close(self) -> None:
         """End all workers; tasks that run raise Stopped."""
-        if self._stop.is_set():
-            return
         self._stop.set()
+        if self._closed:
+            return
+        self._closed = True
         for _ in range(self.size):
             worker, _ = self._slots.get()
             if worker is not None:

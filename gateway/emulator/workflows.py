@@ -24,6 +24,7 @@ from gateway.emulator.store import Database
 _log = logging.getLogger(__name__)
 
 _THREADS: Final = 2
+_sweeping = threading.Lock()  # guards: two threads do not remove the same files
 _FAILED: Final = {"UPDATE": "UPDATE_FAILED", "COPY": "COPY_FAILED"}
 
 
@@ -145,15 +146,16 @@ class Workflows:
 
     def sweep(self) -> None:
         """Remove the files that nothing refers to any more."""
-        with self.database.read() as db:
-            names = [row["path"] for row in db.execute("SELECT path FROM garbage")]
-        for path in (self.layout.root / name for name in names):
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
-        with self.database.write() as db:
-            db.executemany("DELETE FROM garbage WHERE path = ?", [(name,) for name in names])
+        with _sweeping:
+            with self.database.read() as db:
+                names = [row["path"] for row in db.execute("SELECT path FROM garbage")]
+            for path in (self.layout.root / name for name in names):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
+            with self.database.write() as db:
+                db.executemany("DELETE FROM garbage WHERE path = ?", [(name,) for name in names])
 
     def _fail(self, row: sqlite3.Row, request: dict[str, Any], message: str) -> None:
         """Unlock with the former content, and say why."""
@@ -213,9 +215,13 @@ class WorkflowRunner:
     def _run(self, change_id: str) -> None:
         if self._stop.wait(self._seconds) or self._stop.is_set():
             return
-        self._workflows.run(change_id)
-        with self._lock:
-            self._queued.discard(change_id)
+        try:
+            self._workflows.run(change_id)
+        except Exception:  # not even its failure could be recorded: it is tried again
+            _log.exception("change_not_recorded", extra={"change": change_id})
+        finally:
+            with self._lock:
+                self._queued.discard(change_id)
 
     def close(self) -> None:
         """Stop: what is not done is done after the next start."""

@@ -161,7 +161,7 @@ def test_a_refused_request_is_not_told(fresh):
     before = told(fresh)
     for call in (
         lambda: fresh.imaging.delete_datastore(datastoreId="f" * 32),
-        lambda: fresh.imaging.create_datastore(losslessStorageFormat="JPEG_2000_LOSSLESS"),
+        lambda: fresh.imaging.create_datastore(tags={"embedded:import-rule": "none"}),
         lambda: fresh.start_job("s3://input/x/", "f" * 32),
     ):
         with pytest.raises(ClientError):

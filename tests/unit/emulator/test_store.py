@@ -174,3 +174,18 @@ def test_each_thread_has_its_own_connection(database):
         pass
     with database.read() as second:
         assert first is second
+
+
+def test_a_transaction_that_cannot_be_committed_is_undone(tmp_path):
+    database = Database(tmp_path / "test.sqlite")
+
+    def write():
+        with database.write() as connection:
+            connection.execute("PRAGMA defer_foreign_keys = ON")
+            connection.execute("INSERT INTO change VALUES ('c', 'none', 'UPDATE', 'none', '', 0)")
+
+    for _ in range(2):  # the connection is as good as before
+        with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+            write()
+    with database.read() as connection:
+        assert connection.execute("SELECT * FROM change").fetchall() == []
