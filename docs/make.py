@@ -1,15 +1,18 @@
 """Write the generated pages of this folder: ``make docs``."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from gateway.dicom.transfer_syntaxes import BY_UID
-from gateway.settings import GatewaySettings, HealthImagingSettings
-from gateway.web.routes import DICOMWEB, OPERATIONS, ROOTS
-
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))  # the tables of this tree, wherever else the package is
+
+from gateway.dicom.transfer_syntaxes import BY_UID  # noqa: E402
+from gateway.settings import GatewaySettings, HealthImagingSettings  # noqa: E402
+from gateway.web.routes import DICOMWEB, OPERATIONS, ROOTS  # noqa: E402
+
 NOTE = "<!-- Written by `make docs`; edit docs/make.py or the tables it reads. -->\n\n"
 
 

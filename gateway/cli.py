@@ -75,6 +75,8 @@ def _healthimaging(arguments: argparse.Namespace) -> int:
         faults=",".join(arguments.fault) or None,
     )
     logs.configure(settings.log_level)
+    for sentence in unknown(HealthImagingSettings, os.environ):
+        _complain(sentence)
     mounts = dict(_mount(text) for text in arguments.mount)
     server = Server(settings, mounts)
     running = serving.server(server.app, server.service.runner.interrupt)

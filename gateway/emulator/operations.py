@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from gateway.emulator import blobs, changes, image_sets, jobs, resources, search
 from gateway.emulator.faults import Fault, invalid
@@ -15,6 +15,7 @@ from gateway.emulator.workflows import WorkflowRunner
 
 Parameters = Mapping[str, Any]
 Result = dict[str, Any]
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +141,14 @@ def _get_image_set(service: Service, parameters: Parameters) -> Result:
 
 
 def _get_metadata(service: Service, parameters: Parameters) -> Result:
-    with service.database.read() as db:
-        row = image_sets.find(db, parameters["datastoreId"], parameters["imageSetId"])
-        number = image_sets.readable(db, row, parameters.get("versionId"))
-        content = service.layout.metadata(row["id"], number).read_bytes()
-    service.touches.note(row["id"])
+    def read() -> tuple[str, bytes]:
+        with service.database.read() as db:
+            row = image_sets.find(db, parameters["datastoreId"], parameters["imageSetId"])
+            number = image_sets.readable(db, row, parameters.get("versionId"))
+        return row["id"], service.layout.metadata(row["id"], number).read_bytes()
+
+    image_set_id, content = _reading(read)
+    service.touches.note(image_set_id)
     return {
         "imageSetMetadataBlob": content,
         "contentType": "application/json",
@@ -154,11 +158,23 @@ def _get_metadata(service: Service, parameters: Parameters) -> Result:
 
 def _get_frame(service: Service, parameters: Parameters) -> Result:
     frame_id = parameters["imageFrameInformation"]["imageFrameId"]
-    with service.database.read() as db:
-        row = image_sets.find(db, parameters["datastoreId"], parameters["imageSetId"])
-        content, kind = image_sets.frame(db, row["id"], frame_id, service.layout.root)
-    service.touches.note(row["id"])
+
+    def read() -> tuple[str, bytes, str]:
+        with service.database.read() as db:
+            row = image_sets.find(db, parameters["datastoreId"], parameters["imageSetId"])
+            return row["id"], *image_sets.frame(db, row["id"], frame_id, service.layout.root)
+
+    image_set_id, content, kind = _reading(read)
+    service.touches.note(image_set_id)
     return {"imageFrameBlob": content, "contentType": kind}
+
+
+def _reading(read: Callable[[], _Read]) -> _Read:
+    """What ``read`` gives; a deletion between its look at the rows and at the file is seen."""
+    try:
+        return read()
+    except FileNotFoundError:
+        return read()
 
 
 def _list_versions(service: Service, parameters: Parameters) -> Result:

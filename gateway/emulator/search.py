@@ -31,6 +31,10 @@ _RANGE_COLUMNS: Final = {
 _COLUMNS: Final = _EQUAL_COLUMNS | _RANGE_COLUMNS
 _PRIMARY: Final = "isPrimary"
 _DEFAULT_SORT: Final = {"sortField": "updatedAt", "sortOrder": "DESC"}
+
+_Clause: TypeAlias = tuple[str, Any]
+_Found: TypeAlias = tuple[Any, sqlite3.Row]
+
 _TIME: Final = re.compile(r"(\d{2})(\d{2})?(\d{2})?(\.\d{1,6})?\s*")
 
 
@@ -53,16 +57,14 @@ def search(
         Fault: ValidationException, a filter that the service does not offer.
     """
     criteria = parameters.get("searchCriteria", {})
-    where, values = ["datastore_id = ?", "version > 0"], [parameters["datastoreId"]]
+    where: list[_Clause] = [("datastore_id = ?", parameters["datastoreId"])]
     for item in criteria.get("filters", ()):
-        clause, bound = _filter(item)
-        where.append(clause)
-        values += bound
+        where += _filter(item)
     sort = criteria.get("sort", _DEFAULT_SORT)
     size = parameters.get("maxResults", DEFAULT_SIZE)
     position = pager.position(parameters, parameters.get("nextToken"))
     began = position[2] if position else _newest(db, parameters["datastoreId"])
-    rows = _rows(db, (where, values), sort, position, began, size + 1)
+    rows = _rows(db, where, sort, position, began, size + 1)
     result: dict[str, Any] = {
         "imageSetsMetadataSummaries": [
             _summary(row) | touches.shown(row) for _, row in rows[:size]
@@ -80,32 +82,29 @@ def _newest(db: sqlite3.Connection, datastore_id: str) -> float:
     return db.execute(query, (datastore_id,)).fetchone()[0] or 0.0
 
 
-_Found: TypeAlias = tuple[Any, sqlite3.Row]
-
-
 def _rows(
     db: sqlite3.Connection,
-    condition: tuple[list[str], list[Any]],
+    where: list[_Clause],
     sort: Mapping[str, str],
     position: list[Any] | None,
     began: float,
     size: int,
 ) -> list[_Found]:
     """Sort value and row of the next image sets; ``began`` is when the first page was read."""
-    where, values = condition
     column, order = _RANGE_COLUMNS[sort["sortField"]], sort["sortOrder"]
     if column != "updated_at":
-        return _page(db, "image_set", (where, values), column, order, position, size)
-    still = ([*where, "updated_at <= ?"], [*values, began])
+        return _page(db, "image_set", where, column, order, position, size)
+    still = [*where, ("updated_at <= ?", began)]
     found = _page(db, "image_set", still, column, order, position, size)
     if position:
         former = (
             "(SELECT *, (SELECT max(updated_at) FROM image_set_version AS v "
-            "WHERE v.image_set_id = s.id AND v.updated_at <= ?) AS former "
-            "FROM image_set AS s WHERE datastore_id = ? AND version > 0 AND updated_at > ?)"
+            "WHERE v.image_set_id = s.id AND v.updated_at <= :began) AS former FROM image_set AS s "
+            "WHERE datastore_id = :datastore AND version > 0 AND updated_at > :began)"
         )
-        changed = ([*where, "former IS NOT NULL"], [began, values[0], began, *values])
-        found += _page(db, former, changed, "former", order, position, size)
+        named = {"began": began, "datastore": where[0][1]}
+        changed = [*where, ("former >= ?", 0.0)]
+        found += _page(db, former, changed, "former", order, position, size, named)
         found.sort(key=lambda one: (one[0], one[1]["id"]), reverse=order == "DESC")
     return found[:size]
 
@@ -113,25 +112,37 @@ def _rows(
 def _page(
     db: sqlite3.Connection,
     source: str,
-    condition: tuple[list[str], list[Any]],
+    where: list[_Clause],
     column: str,
     order: str,
     position: list[Any] | None,
     size: int,
+    named: Mapping[str, Any] | None = None,
 ) -> list[_Found]:
-    where, values = condition
-    if position is not None:
-        where = [*where, f"({column}, id) {'>' if order == 'ASC' else '<'} (?, ?)"]
-        values = [*values, *position[:2]]
+    """``size`` rows behind ``position``, at a cost that does not grow with what lies before it.
+
+    The position is the nearer bound, so a bound of the filters on the same side goes: SQLite would
+    begin there, and read everything up to the position again.
+    """
+    forward = order == "ASC"
+    clauses, values = ["version > 0"], dict(named or {})
+    for number, (clause, value) in enumerate(where):
+        if position and clause == f"{column} {'>=' if forward else '<='} ?":
+            continue
+        clauses.append(clause.replace("?", f":p{number}"))
+        values[f"p{number}"] = value
+    if position:
+        clauses.append(f"({column}, id) {'>' if forward else '<'} (:value, :id)")
+        values |= {"value": position[0], "id": position[1]}
     rows = db.execute(
-        f"SELECT * FROM {source} WHERE {' AND '.join(where)} "  # noqa: S608  columns are ours
-        f"ORDER BY {column} {order}, id {order} LIMIT ?",
-        (*values, size),
+        f"SELECT * FROM {source} WHERE {' AND '.join(clauses)} "  # noqa: S608  columns are ours
+        f"ORDER BY {column} {order}, id {order} LIMIT :size",
+        values | {"size": size},
     )
     return [(row[column], row) for row in rows]
 
 
-def _filter(item: Mapping[str, Any]) -> tuple[str, list[Any]]:
+def _filter(item: Mapping[str, Any]) -> list[_Clause]:
     pairs = [next(iter(value.items())) for value in item["values"]]
     names = {name for name, _ in pairs}
     if len(names) != 1:
@@ -141,7 +152,7 @@ def _filter(item: Mapping[str, Any]) -> tuple[str, list[Any]]:
     if item["operator"] == "EQUAL":
         if len(bounds) != 1:
             raise invalid("The operator EQUAL takes exactly one value")
-        return _equal(name, bounds[0])
+        return [_equal(name, bounds[0])]
     if name == _PRIMARY:
         raise invalid(f"The operator BETWEEN is not supported for {name}")
     if len(bounds) != 2:
@@ -149,13 +160,13 @@ def _filter(item: Mapping[str, Any]) -> tuple[str, list[Any]]:
     low, high = (_comparable(name, bound) for bound in bounds)
     if low > high:
         raise invalid("The lower bound of a search filter is above the upper bound")
-    return f"{_COLUMNS[name]} BETWEEN ? AND ?", [low, high]
+    return [(f"{_COLUMNS[name]} >= ?", low), (f"{_COLUMNS[name]} <= ?", high)]
 
 
-def _equal(name: str, value: Any) -> tuple[str, list[Any]]:
+def _equal(name: str, value: Any) -> _Clause:
     if name == _PRIMARY:
-        return "is_primary = ?", [int(value)]
-    return f"{_COLUMNS[name]} = ?", [_comparable(name, value)]
+        return "is_primary = ?", int(value)
+    return f"{_COLUMNS[name]} = ?", _comparable(name, value)
 
 
 def _comparable(name: str, value: Any) -> Any:
