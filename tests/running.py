@@ -20,7 +20,6 @@ from gateway.remote.client import HealthImagingClient
 from gateway.settings import GatewaySettings, load
 
 ROLE = "arn:aws:iam::123456789012:role/ImportJobDataAccessRole"
-QUOTAS = "datastores=1000"  # most tests make a data store of their own on a shared server
 
 
 class HealthImaging:
@@ -46,7 +45,7 @@ class HealthImaging:
         for name, folder in self._mounts.items():
             command += ["--mount", f"{name}={folder}"]
         command += self._arguments
-        environment = os.environ | {"HEALTHIMAGING_QUOTAS": QUOTAS} | self._environment
+        environment = os.environ | self._environment
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         assert self.process.stdout.readline(), "the embedded HealthImaging did not start"
         self.known = json.loads((self.data / "healthimaging.json").read_text())

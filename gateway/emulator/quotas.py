@@ -12,6 +12,7 @@ from gateway.settings import SettingsError
 VARIABLE: Final = "HEALTHIMAGING_QUOTAS"
 
 _UNITS: Final = {"": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+_MANY: Final = 1_000_000
 _VALUE: Final = re.compile(r"(\d{1,12})(KB|MB|GB)?")
 
 
@@ -78,13 +79,16 @@ class Quotas:
 DEFAULTS: Final = Quotas()
 
 
-def parse(text: str) -> Quotas:
+def parse(text: str, *, of_account: bool = False) -> Quotas:
     """The quotas as ``HEALTHIMAGING_QUOTAS`` changes them: ``files=100000,total-size=50GB``.
+
+    The number of data stores, a quota of the account and not of one of them, is limited only with
+    ``of_account`` or where the text says so: tests make a data store each.
 
     Raises:
         SettingsError: one sentence per mistake.
     """
-    changed: dict[str, int] = {}
+    changed: dict[str, int] = {} if of_account else {"datastores": _MANY}
     mistakes = []
     for item in filter(None, (part.strip() for part in text.split(","))):
         name, _, value = item.partition("=")

@@ -92,7 +92,7 @@ class Server:
     def __init__(self, settings: HealthImagingSettings, mounts: dict[str, Path]) -> None:
         self._simulation = simulate.from_settings(settings)
         self._authorizers = authorizers.Authorizers(settings.authorizer, settings.region)
-        limits = quotas.parse(settings.quotas)
+        limits = quotas.parse(settings.quotas, of_account=settings.simulate is not None)
         self._lock = _lock(settings.data)
         known = identity.load(settings.data)
         self.socket = _bind(settings, known)

@@ -140,7 +140,7 @@ def test_the_demo_lifts_the_quotas_on_a_job_and_a_users_own_stay(demo, tmp_path)
         files.write(folder / str(number) / "one.dcm", files.ct(number))
     lifted = quotas.parse(demo_quotas)
     assert min(lifted.limit(name) for name in ("files", "folders", "total-size")) >= 10**8
-    assert lifted.limit("datastores") == 10
+    assert lifted.limit("copies") == 100
     running = demo("--samples", str(folder), HEALTHIMAGING_QUOTAS="files=2")
     running.root()
     assert any(

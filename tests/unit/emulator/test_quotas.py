@@ -57,6 +57,13 @@ def test_a_setting_changes_what_it_names_and_the_last_one_counts():
     assert quotas.parse("").limit("files") == 5_000
 
 
+def test_data_stores_are_limited_where_the_account_counts():
+    assert quotas.parse("").excess("datastores", 1000) is None
+    assert quotas.parse("", of_account=True).limit("datastores") == 10
+    assert quotas.parse("datastores=3").limit("datastores") == 3
+    assert quotas.parse("datastores=3", of_account=True).limit("datastores") == 3
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
