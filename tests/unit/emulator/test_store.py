@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from gateway.emulator import store
+from gateway.emulator import image_sets, resources, store
 from gateway.emulator.store import Database
 
 INSERT = "INSERT INTO tag VALUES (?, ?, ?)"
@@ -189,3 +189,22 @@ def test_a_transaction_that_cannot_be_committed_is_undone(tmp_path):
             write()
     with database.read() as connection:
         assert connection.execute("SELECT * FROM change").fetchall() == []
+
+
+def test_a_database_of_the_first_version_is_brought_up_to_date(tmp_path, monkeypatch):
+    path = tmp_path / "old.sqlite"
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_MIGRATIONS", store._MIGRATIONS[:1])
+        with Database(path).write() as db:
+            db.execute(
+                "INSERT INTO datastore VALUES ('d', 'old', 'ACTIVE', 1, 1, NULL, NULL, 'HTJ2K')"
+            )
+            db.execute(
+                "INSERT INTO image_set VALUES ('i', 'd', 1, 1, 2, '{}', 'P', 'A', 'S', '1', '2', '')"
+            )
+            db.execute("INSERT INTO image_set_version VALUES ('i', 1, 'ACTIVE', 'CREATED', 1, 2)")
+    with Database(path).read() as db:
+        row = image_sets.find(db, "d", "i")
+        assert (row["latest"], row["accessed_at"], row["is_primary"]) == (1, 2.0, None)
+        assert image_sets.readable(db, row, None) == 1
+        assert resources.datastore(db, "d")["import_rule"] == resources.NEW_IMAGE_SETS
