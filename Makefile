@@ -28,8 +28,8 @@ run: $(VENV)/.run ## start an embedded HealthImaging with sample studies and the
 serve: $(VENV)/.run ## start the gateway alone, on the data store that GATEWAY_DATASTORE_ID names
 	@exec $(BIN)/python -m gateway serve
 
-healthimaging: $(VENV)/.run ## start the embedded HealthImaging alone (DATA)
-	@exec $(BIN)/python -m gateway healthimaging --data '$(DATA)'
+healthimaging: $(VENV)/.run ## start the embedded HealthImaging alone (DATA, and PORT if it is given)
+	@exec $(BIN)/python -m gateway healthimaging --data '$(DATA)' $(if $(filter-out file,$(origin PORT)),--port '$(PORT)')
 
 import: $(VENV)/.run ## import a folder into the running embedded HealthImaging (FOLDER, DATA)
 	@exec $(BIN)/python -m gateway import '$(FOLDER)' --data '$(DATA)'

@@ -70,6 +70,7 @@ def _healthimaging(arguments: argparse.Namespace) -> int:
     settings: HealthImagingSettings = load(
         HealthImagingSettings,
         data=arguments.data,
+        port=arguments.port,
         simulate=arguments.simulate,
         latency_ms=arguments.latency,
         faults=",".join(arguments.fault) or None,
@@ -172,6 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--samples", type=Path, help="folder of DICOM files to import instead")
     emulator = add("healthimaging", _healthimaging, "run the embedded HealthImaging alone")
     emulator.add_argument("--data", type=Path, help="folder for everything stored")
+    emulator.add_argument("--port", type=int, help="port to listen on; 0 keeps that of before")
     emulator.add_argument(
         "--mount", action="append", default=[], metavar="BUCKET=FOLDER",
         help="serve a folder as a bucket, for reading",

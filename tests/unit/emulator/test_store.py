@@ -200,7 +200,8 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(tmp_path, monkeyp
                 "INSERT INTO datastore VALUES ('d', 'old', 'ACTIVE', 1, 1, NULL, NULL, 'HTJ2K')"
             )
             db.execute(
-                "INSERT INTO image_set VALUES ('i', 'd', 1, 1, 2, '{}', 'P', 'A', 'S', '1', '2', '')"
+                "INSERT INTO image_set VALUES "
+                "('i', 'd', 1, 1, 2, '{}', 'P', 'A', 'S', '1', '2', '')"
             )
             db.execute("INSERT INTO image_set_version VALUES ('i', 1, 'ACTIVE', 'CREATED', 1, 2)")
     with Database(path).read() as db:
