@@ -41,17 +41,22 @@ def of_series(
 
 
 def contradicts(db: sqlite3.Connection, datastore_id: str, attributes: Mapping[str, Any]) -> bool:
-    """Whether ``attributes`` cannot stand beside the study's primary image sets."""
+    """Whether ``attributes`` cannot stand beside the study's primary image sets.
+
+    Those agree with each other, so two are looked at: the series' own, and the newest of the study.
+    """
     own = image_sets.dicom_tags(attributes, 1)
+    mine = of_series(db, datastore_id, attributes)
     query = (
-        "SELECT series_uid, tags FROM image_set WHERE datastore_id = ? AND study_uid = ? "
-        "AND version > 0 AND is_primary = 1"
+        "SELECT * FROM image_set WHERE datastore_id = ? AND study_uid = ? "
+        "AND version > 0 AND is_primary = 1 ORDER BY updated_at DESC, id DESC LIMIT 1"
     )
-    rows = db.execute(query, (datastore_id, _text(attributes, "StudyInstanceUID")))
-    series = _text(attributes, "SeriesInstanceUID")
+    study = _text(attributes, "StudyInstanceUID")
+    newest = db.execute(query, (datastore_id, study)).fetchone()
     return any(
-        _differ(own, orjson.loads(row["tags"]), same_series=row["series_uid"] == series)
-        for row in rows
+        _differ(own, orjson.loads(row["tags"]), same_series=row is mine)
+        for row in (mine, newest)
+        if row is not None
     )
 
 

@@ -98,6 +98,8 @@ CREATE INDEX image_set_by_primary ON image_set (datastore_id, is_primary, update
     WHERE version > 0;
 CREATE UNIQUE INDEX image_set_primary ON image_set (datastore_id, study_uid, series_uid)
     WHERE version > 0 AND is_primary = 1;
+CREATE INDEX image_set_primary_by_study ON image_set (datastore_id, study_uid, updated_at, id)
+    WHERE version > 0 AND is_primary = 1;
 CREATE INDEX frame_by_pack ON frame (pack);
 CREATE TABLE change (
     id TEXT PRIMARY KEY, datastore_id TEXT NOT NULL REFERENCES datastore, kind TEXT NOT NULL,
