@@ -118,7 +118,7 @@ class ImageSet:
     number: int
     id: str = field(repr=False)
     primary: bool | None
-    versions: list[Version]
+    versions: list[Version] = field(repr=False)
     deleted: bool = False
     updated: Any = field(default=None, repr=False)
 
@@ -186,16 +186,18 @@ class Machine(RuleBasedStateMachine):
         self.sets: list[ImageSet] = []
         self.touched: list[ImageSet] = []
         self.frames: dict[int, tuple[str, bytes]] = {}
-        self.pixels = 0
+        self.pixels = self.imports = self.changes = 0
 
     # Imports.
 
+    @precondition(lambda machine: machine.imports < 2 + machine.changes / 3)
     @rule(attributes=st.lists(slices(), min_size=1, max_size=3))
     def bring(self, attributes):
         paths = []
         for one in attributes:
             self.pixels += 1
             paths.append(self.write(one, self.pixels))
+        self.imports += 1
         first = self.pixels - len(attributes) + 1
         found = self.store.bring(*paths)
         groups: dict[tuple, list[int]] = {}
@@ -570,6 +572,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def agrees(self):
+        self.changes += bool(self.touched)
         for one in self.touched:
             self.store.settled(one.id)
         for one in self.sets:
