@@ -108,6 +108,7 @@ def copy(
         "force": force,
         "base": source["version"],
         "former": former["workflow_status"],
+        "formerMessage": former["message"],
         "subset": _subset(asked["sourceImageSet"]),
         "promote": promote,
     }

@@ -165,7 +165,10 @@ class Workflows:
                 return
             if row["kind"] == "COPY":
                 source = (request["source"], request["sourceVersion"])
-                versions.set_state(db, *source, versions.ACTIVE, request["former"], touch=False)
+                former = (request["former"], request.get("formerMessage"))
+                versions.set_state(db, *source, versions.ACTIVE, *former, touch=False)
+                if request["promote"] and "destinationBase" not in request:
+                    versions.demote(db, row["image_set_id"])
             for version in _updated(row, request):
                 tree = None
                 if version.base is not None:
