@@ -78,10 +78,19 @@ def _check_consistency(source: Tree, destination: Tree) -> None:
         ("Series", _series(source), _series(destination)),
     )
     for level, one, other in differing:
-        if one != other:
+        if _plain(one) != _plain(other):
             raise ChangeFailed(
                 f"{_INVALID}{level} of SourceImageSet and DestinationImageSet don't match."
             )
+
+
+def _plain(value: Any) -> Any:
+    """``value`` without the padding of its strings, which says nothing (PS3.5 6.2)."""
+    if isinstance(value, str):
+        return value.strip(" \0")
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def _series(tree: Tree) -> Mapping[str, Any]:

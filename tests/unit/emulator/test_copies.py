@@ -174,3 +174,23 @@ def test_the_order_of_attributes_is_no_difference():
     source, destination = tree(instance("1.2.3.1")), tree(instance("1.2.3.2"))
     source["Patient"]["DICOM"] = dict(reversed(source["Patient"]["DICOM"].items()))
     assert len(sops(copies.merged(source, destination, force=False))) == 2
+
+
+def test_padding_is_no_inconsistency():
+    one, other = (
+        {
+            "Patient": {"DICOM": {"PatientID": f"P{pad}"}},
+            "Study": {
+                "DICOM": {"StudyInstanceUID": "1", "StudyID": f"S{pad}"},
+                "Series": {
+                    "1.2": {
+                        "DICOM": {"SeriesNumber": f"1{pad}", "SoftwareVersions": [f"a{pad}"]},
+                        "Instances": {sop: {"DICOM": {"SOPInstanceUID": sop}}},
+                    }
+                },
+            },
+        }
+        for pad, sop in (("", "1.3"), (" ", "1.4"))
+    )
+    [series] = copies.merged(one, other, force=False)["Study"]["Series"].values()
+    assert set(series["Instances"]) == {"1.3", "1.4"}
