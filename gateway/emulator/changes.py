@@ -116,7 +116,7 @@ def copy(
         quotas.check("copied-frames", _frames(db, source))
     destination = _destination(db, source, asked.get("destinationImageSet"), promote=promote)
     if destination is None:
-        destination_id, number = _new_destination(db, source, promote=promote, forced=force), 1
+        destination_id, number = _new_destination(db, source, forced=force), 1
     else:
         destination_id = destination["id"]
         number = versions.begin(db, destination, "COPYING", forced=force)
@@ -173,12 +173,10 @@ def _destination(
     return row
 
 
-def _new_destination(
-    db: sqlite3.Connection, source: sqlite3.Row, *, promote: bool, forced: bool
-) -> str:
+def _new_destination(db: sqlite3.Connection, source: sqlite3.Row, *, forced: bool) -> str:
     image_set_id = uuid4().hex
     now = time.time()
-    primary = None if source["is_primary"] is None else promote
+    primary = None if source["is_primary"] is None else False
     db.execute(
         "INSERT INTO image_set (id, datastore_id, version, latest, created_at, updated_at, tags, "
         "study_datetime, accessed_at, is_primary) VALUES (?, ?, 0, 0, ?, ?, '{}', '', ?, ?)",

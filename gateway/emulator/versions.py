@@ -97,10 +97,10 @@ def settle(
         show(db, image_set_id, number, tree)
 
 
-def demote(db: sqlite3.Connection, image_set_id: str) -> None:
-    """Let an image set not be primary: that it was to be one has failed."""
-    db.execute("UPDATE image_set SET is_primary = 0 WHERE id = ?", (image_set_id,))
-    query = "UPDATE image_set_version SET is_primary = 0 WHERE image_set_id = ?"
+def promote(db: sqlite3.Connection, image_set_id: str) -> None:
+    """Let an image set be primary from now on."""
+    db.execute("UPDATE image_set SET is_primary = 1 WHERE id = ?", (image_set_id,))
+    query = "UPDATE image_set_version SET is_primary = 1 WHERE image_set_id = ?"
     db.execute(query, (image_set_id,))
 
 

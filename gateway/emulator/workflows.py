@@ -109,6 +109,7 @@ class Workflows:
         with self.database.write() as db:
             if request["promote"] and "destinationBase" not in request:
                 primaries.check_promotion(db, row["datastore_id"], documents.upper(tree))
+                versions.promote(db, target)
             db.executemany(
                 "INSERT OR IGNORE INTO frame SELECT ?, id, pack, offset, length, syntax FROM frame "
                 "WHERE image_set_id = ? AND id = ?",
@@ -167,8 +168,6 @@ class Workflows:
                 source = (request["source"], request["sourceVersion"])
                 former = (request["former"], request.get("formerMessage"))
                 versions.set_state(db, *source, versions.ACTIVE, *former, touch=False)
-                if request["promote"] and "destinationBase" not in request:
-                    versions.demote(db, row["image_set_id"])
             for version in _updated(row, request):
                 tree = None
                 if version.base is not None:

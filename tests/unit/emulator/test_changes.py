@@ -218,7 +218,7 @@ def test_what_can_be_copied_where(archive):
     other = ("f" * 32, "1")
     refused(INVALID, archive, archive.copy, C, "1", other, promoteToPrimary=True)
     made = archive.copy(C, promoteToPrimary=True)
-    assert archive.row(made)["is_primary"] == 1
+    assert archive.row(made)["is_primary"] == 0  # until it has worked
 
 
 @pytest.mark.parametrize(("count", "allowed"), [(1000, True), (1001, False)])
