@@ -2,7 +2,7 @@
 
 import gzip
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 from uuid import uuid4
 
@@ -13,6 +13,10 @@ from gateway.emulator import blobs
 from gateway.emulator.failures import ChangeFailed
 
 Tree: TypeAlias = dict[str, Any]
+Attributes: TypeAlias = dict[str, Any]
+
+LEVELS: Final = ("patient", "study", "series")
+"""The upper levels as imported instances name them."""
 
 MAX_BYTES: Final = 50 << 20
 """The default quota of a document, not compressed (guide, "Service quotas")."""
@@ -57,8 +61,11 @@ def key(name: str) -> str:
     a name that stands for no element is its own key.
     """
     tag = tags.parse_tag(name)
-    if tag is None:
-        return name
+    return name if tag is None else key_of(tag)
+
+
+def key_of(tag: int) -> str:
+    """The key that documents have for an element."""
     attribute = tags.by_tag(tag)
     named = attribute is not None and attribute.keyword and not tags.is_repeater(tag)
     return attribute.keyword if attribute and named else tags.hex8(tag)
@@ -75,6 +82,22 @@ def instances(tree: Tree) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for series_uid, series in tree["Study"]["Series"].items():
         for sop_uid, instance in series["Instances"].items():
             yield series_uid, sop_uid, instance
+
+
+def below(instance: Mapping[str, Any], common: Mapping[str, Attributes]) -> Attributes:
+    """An imported instance's own part of a document whose upper levels are ``common``.
+
+    It keeps those upper attributes that ``common`` does not have, or has otherwise. Merging
+    Patient, Study, Series and Instance, as every reader does, then gives back the file's.
+    """
+    own = {
+        key: value
+        for level in LEVELS
+        for key, value in instance[level].items()
+        if key not in common[level] or common[level][key] != value
+    }
+    content: Attributes = instance["instance"]
+    return content | {"DICOM": content["DICOM"] | own} if own else content
 
 
 def frame_ids(instance: dict[str, Any]) -> list[str]:

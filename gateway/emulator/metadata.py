@@ -20,6 +20,7 @@ from pydicom.hooks import raw_element_vr
 from pydicom.valuerep import PN_DELIMS, TEXT_VR_DELIMS
 
 from gateway.dicom import tags, vrs
+from gateway.emulator import documents
 from gateway.emulator.failures import FileRejected
 from gateway.emulator.part10 import check_complete
 
@@ -78,9 +79,7 @@ def _entries(dataset: Dataset, outer: _Context) -> Iterator[tuple[int, tuple[str
 
 
 def _key(tag: int, vr: str, context: _Context) -> str:
-    attribute = tags.by_tag(tag)
-    named = attribute is not None and attribute.keyword and not tags.is_repeater(tag)
-    key = attribute.keyword if attribute and named else tags.hex8(tag)
+    attribute, key = tags.by_tag(tag), documents.key_of(tag)
     if attribute is None or vr not in attribute.vr.split(" or "):
         context.vrs.setdefault(key, vr)
     return key

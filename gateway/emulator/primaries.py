@@ -11,14 +11,13 @@ from typing import Any, Final
 
 import orjson
 
-from gateway.emulator import image_sets
+from gateway.emulator import documents, image_sets
 from gateway.emulator.documents import Tree
 from gateway.emulator.failures import ChangeFailed
 
 _OF_STUDY: Final = ("DICOMPatientId", "DICOMStudyDate", "DICOMAccessionNumber", "DICOMStudyId")
 _OF_SERIES: Final = ("DICOMSeriesNumber",)
 _OF_PATIENT: Final = ("DICOMPatientName", "DICOMPatientBirthDate", "DICOMPatientSex")
-_LEVELS: Final = ("patient", "study", "series")
 
 
 def is_primary(db: sqlite3.Connection, image_set_id: str) -> bool:
@@ -94,21 +93,14 @@ def merged(base: Tree, staged: Iterable[Mapping[str, Any]]) -> Tree:
     lacks moves down to the others, what it has otherwise it keeps as its own.
     """
     [series] = base["Study"]["Series"].values()
-    nodes = {"patient": base["Patient"], "study": base["Study"], "series": series}
+    nodes = (base["Patient"], base["Study"], series)
+    common = {level: node["DICOM"] for level, node in zip(documents.LEVELS, nodes, strict=True)}
     for instance in staged:
-        for level in reversed(_LEVELS):  # the value of a lower level goes before
-            common = nodes[level]["DICOM"]
-            for key in common.keys() - instance[level].keys():
-                value = common.pop(key)
+        for level in reversed(documents.LEVELS):  # the value of a lower level goes before
+            for key in common[level].keys() - instance[level].keys():
+                value = common[level].pop(key)
                 for other in series["Instances"].values():
                     other["DICOM"].setdefault(key, value)
-        own = {
-            key: value
-            for level in _LEVELS
-            for key, value in instance[level].items()
-            if key not in nodes[level]["DICOM"] or nodes[level]["DICOM"][key] != value
-        }
-        content = instance["instance"]
-        sop_uid = str(content["DICOM"]["SOPInstanceUID"]).strip(" \0")
-        series["Instances"][sop_uid] = content | {"DICOM": content["DICOM"] | own}
+        sop_uid = str(instance["instance"]["DICOM"]["SOPInstanceUID"]).strip(" \0")
+        series["Instances"][sop_uid] = documents.below(instance, common)
     return base

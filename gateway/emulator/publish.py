@@ -10,9 +10,9 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
@@ -22,8 +22,22 @@ from gateway.emulator.faults import Fault
 from gateway.emulator.ingest import MAX_METADATA_BYTES
 from gateway.emulator.store import Database
 
-_LEVELS: Final = ("patient", "study", "series")
 _placing = threading.Lock()  # guards: two jobs do not make a primary image set of one series
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What becomes one image set: files of a job, and the attributes they have in common."""
+
+    image_set_id: str
+    members: list[sqlite3.Row]
+    paths: list[Path]
+    common: dict[str, dict[str, Any]]
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The common attributes, flat."""
+        return {k: v for level in documents.LEVELS for k, v in self.common[level].items()}
 
 
 class Publisher:
@@ -52,27 +66,27 @@ class Publisher:
     def publish(self, group: tuple[str, int]) -> None:
         """Make the image sets of one group visible; parts of it that are visible already stay."""
         members = jobs.members(self._database, self._job["id"], group)
-        for number, part in enumerate(_parts(members, self._limit)):
-            if part[0]["image_set_id"] is not None:
+        for number, files in enumerate(_parts(members, self._limit)):
+            if files[0]["image_set_id"] is not None:
                 continue
-            paths = [self._layout.staged(self._job["id"], member["name"]) for member in part]
+            paths = [self._layout.staged(self._job["id"], member["name"]) for member in files]
             image_set_id = _identifier(self._job["id"], group, number)
+            part = _Part(image_set_id, files, paths, _common(_load(path) for path in paths))
             if self._primaries and number == 0 and group[1] == 0:
-                self._place(image_set_id, part, paths)
+                self._place(part)
             else:
-                self._new(image_set_id, part, paths, False if self._primaries else None)
+                self._new(part, False if self._primaries else None)
 
-    def _place(self, image_set_id: str, members: list[sqlite3.Row], paths: list[Path]) -> None:
+    def _place(self, part: _Part) -> None:
         """Into the series' primary image set; as a new one where there is none or it differs."""
-        common = _common(_load(path) for path in paths)
-        attributes = {key: value for level in _LEVELS for key, value in common[level].items()}
+        attributes = part.attributes
         while True:
             with _placing:
                 with self._database.read() as db:
                     contradicts = primaries.contradicts(db, self._job["datastore_id"], attributes)
                     row = primaries.of_series(db, self._job["datastore_id"], attributes)
                 if contradicts or row is None:
-                    self._new(image_set_id, members, paths, not contradicts)
+                    self._new(part, not contradicts)
                     return
                 # Locked, deleted or changed since it was read: wait, and look again.
                 with suppress(Fault), self._database.write() as db:
@@ -81,75 +95,54 @@ class Publisher:
                     version = versions.begin(db, present, "IMPORTING")
                     break
             self._wait()
-        self._merge(image_set_id, row, version, members, paths)
+        self._merge(part, row, version)
 
-    def _merge(
-        self,
-        image_set_id: str,
-        row: sqlite3.Row,
-        version: int,
-        members: list[sqlite3.Row],
-        paths: list[Path],
-    ) -> None:
+    def _merge(self, part: _Part, row: sqlite3.Row, version: int) -> None:
         try:
             base = documents.load(self._layout, row["id"], row["version"])
-            tree = primaries.merged(base, [_load(path) for path in paths])
+            tree = primaries.merged(base, [_load(path) for path in part.paths])
             documents.save(self._layout, row["id"], version, tree, self._limit)
-            self._settle(members)
+            self._settle(part)
             with self._database.write() as db:
                 versions.settle(db, row["id"], version, "IMPORTED", tree)
-                self._record(db, row["id"], version, members, paths)
+                self._record(db, row["id"], version, part)
         except BaseException as error:
             with self._database.write() as db:
                 versions.undo(db, row["id"])
             if not isinstance(error, ChangeFailed):
                 raise
-            self._new(image_set_id, members, paths, primary=False)
+            self._new(part, primary=False)
 
-    def _new(
-        self,
-        image_set_id: str,
-        members: list[sqlite3.Row],
-        paths: list[Path],
-        primary: bool | None,
-    ) -> None:
-        common = _common(_load(path) for path in paths)
+    def _new(self, part: _Part, primary: bool | None) -> None:
         new = image_sets.NewImageSet(
-            image_set_id,
+            part.image_set_id,
             self._job["datastore_id"],
-            {key: value for level in _LEVELS for key, value in common[level].items()},
-            len(members),
+            part.attributes,
+            len(part.members),
             primary,
         )
-        path = self._layout.metadata(image_set_id, 1)
+        path = self._layout.metadata(new.id, 1)
         with blobs.durable(path, self._layout.growing) as file, _gzip(file) as document:
-            for piece in _document(new, common, members, paths):
+            for piece in _document(new, part):
                 document.write(piece)
-        self._settle(members)
+        self._settle(part)
         with self._database.write() as db:
             if primary and primaries.of_series(db, new.datastore_id, new.attributes) is not None:
                 new = replace(new, primary=False)  # a copy was promoted meanwhile
             image_sets.insert(db, new, versions.stamp(db, new.datastore_id))
-            self._record(db, image_set_id, 1, members, paths)
+            self._record(db, new.id, 1, part)
 
-    def _settle(self, members: list[sqlite3.Row]) -> None:
-        moved = (_settle(self._layout, self._job["id"], member["name"]) for member in members)
+    def _settle(self, part: _Part) -> None:
+        moved = (_settle(self._layout, self._job["id"], one["name"]) for one in part.members)
         for folder in {folder for folder in moved if folder is not None}:
             blobs.sync_directory(folder)
 
-    def _record(
-        self,
-        db: sqlite3.Connection,
-        image_set_id: str,
-        version: int,
-        members: list[sqlite3.Row],
-        paths: list[Path],
-    ) -> None:
-        for member, path in zip(members, paths, strict=True):
+    def _record(self, db: sqlite3.Connection, image_set_id: str, version: int, part: _Part) -> None:
+        for member, path in zip(part.members, part.paths, strict=True):
             staged = _load(path)
             syntax = staged["instance"]["StoredTransferSyntaxUID"]
             image_sets.insert_frames(db, image_set_id, member["name"], syntax, staged["frames"])
-        keys = (member["key"] for member in members)
+        keys = (member["key"] for member in part.members)
         jobs.published(db, self._job["id"], keys, image_set_id, version)
 
 
@@ -195,11 +188,11 @@ def _settle(layout: blobs.Layout, job_id: str, name: str) -> Path | None:
 def _common(instances: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """What stands at the upper levels: the attributes that every instance has.
 
-    Their values are the first instance's; an instance that differs keeps its own, see ``_own``.
+    Their values are the first instance's; one that differs keeps its own, see ``documents.below``.
     """
     common: dict[str, dict[str, Any]] = {}
     for instance in instances:
-        for level in _LEVELS:
+        for level in documents.LEVELS:
             attributes = instance[level]
             kept = common.setdefault(level, attributes)
             if kept is not attributes:
@@ -208,29 +201,9 @@ def _common(instances: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return common
 
 
-def _own(instance: dict[str, Any], common: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The instance with those upper attributes that are not the image set's.
-
-    Merging Patient, Study, Series and Instance, as every reader does, then gives back exactly the
-    attributes of the file.
-    """
-    own = {
-        key: value
-        for level in _LEVELS
-        for key, value in instance[level].items()
-        if key not in common[level] or common[level][key] != value
-    }
-    content: dict[str, Any] = instance["instance"]
-    return content | {"DICOM": content["DICOM"] | own} if own else content
-
-
-def _document(
-    new: image_sets.NewImageSet,
-    common: dict[str, dict[str, Any]],
-    members: list[sqlite3.Row],
-    paths: list[Path],
-) -> Iterator[bytes]:
+def _document(new: image_sets.NewImageSet, part: _Part) -> Iterator[bytes]:
     """The document in pieces, one instance in memory at a time."""
+    common = part.common
     head = {
         "SchemaVersion": "1.1",
         "DatastoreID": new.datastore_id,
@@ -242,7 +215,7 @@ def _document(
     yield b',"Study":{"DICOM":' + orjson.dumps(common["study"]) + b',"Series":{'
     yield orjson.dumps(series) + b':{"DICOM":' + orjson.dumps(common["series"])
     yield b',"Instances":{'
-    for number, (member, path) in enumerate(zip(members, paths, strict=True)):
-        own = orjson.dumps(_own(_load(path), common))
+    for number, (member, path) in enumerate(zip(part.members, part.paths, strict=True)):
+        own = orjson.dumps(documents.below(_load(path), common))
         yield (b"," if number else b"") + orjson.dumps(member["sop_uid"]) + b":" + own
     yield b"}}}}}"
