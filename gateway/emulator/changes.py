@@ -119,7 +119,7 @@ def copy(
         destination_id, number = _new_destination(db, source, forced=force), 1
     else:
         destination_id = destination["id"]
-        number = versions.begin(db, destination, "COPYING", forced=force)
+        number = versions.begin(db, destination, "COPYING", forced=force, source=source["id"])
         request["destinationBase"] = destination["version"]
     status = "COPYING_WITH_READ_ONLY_ACCESS"
     versions.set_state(db, source["id"], source["latest"], versions.LOCKED, status, touch=False)
@@ -183,7 +183,7 @@ def _new_destination(db: sqlite3.Connection, source: sqlite3.Row, *, forced: boo
         (image_set_id, source["datastore_id"], now, now, now, primary),
     )
     row = image_sets.find(db, source["datastore_id"], image_set_id)
-    versions.begin(db, row, "COPYING", forced=forced)
+    versions.begin(db, row, "COPYING", forced=forced, source=source["id"])
     return image_set_id
 
 

@@ -45,8 +45,15 @@ def check_writable(db: sqlite3.Connection, row: sqlite3.Row, expected: str | Non
     return newest
 
 
-def begin(db: sqlite3.Connection, row: sqlite3.Row, status: str, *, forced: bool = False) -> int:
-    """Add a locked version to an image set; its number."""
+def begin(
+    db: sqlite3.Connection,
+    row: sqlite3.Row,
+    status: str,
+    *,
+    forced: bool = False,
+    source: str | None = None,
+) -> int:
+    """Add a locked version to an image set; its number. ``source`` is what is copied into it."""
     number: int = row["latest"] + 1
     db.execute(
         "INSERT INTO image_set_version (image_set_id, version, state, workflow_status, created_at, "
@@ -63,7 +70,7 @@ def begin(db: sqlite3.Connection, row: sqlite3.Row, status: str, *, forced: bool
         ),
     )
     db.execute("UPDATE image_set SET latest = ? WHERE id = ?", (number, row["id"]))
-    tell(db, row["id"], number)
+    tell(db, row["id"], number, source)
     return number
 
 
@@ -90,9 +97,10 @@ def settle(
     status: str,
     tree: Tree | None,
     message: str | None = None,
+    source: str | None = None,
 ) -> None:
     """Unlock a version. ``tree`` is what it shows from now on; None where there is nothing."""
-    set_state(db, image_set_id, number, ACTIVE, status, message)
+    set_state(db, image_set_id, number, ACTIVE, status, message, source=source)
     if tree is not None:
         show(db, image_set_id, number, tree)
 
@@ -113,6 +121,7 @@ def set_state(
     message: str | None = None,
     *,
     touch: bool = True,
+    source: str | None = None,
 ) -> None:
     """Set state and workflow status of a version, and tell of it.
 
@@ -127,7 +136,7 @@ def set_state(
         "WHERE image_set_id = ?6 AND version = ?7",
         (state, status, message, touch, now, image_set_id, number),
     )
-    tell(db, image_set_id, number)
+    tell(db, image_set_id, number, source)
 
 
 def show(db: sqlite3.Connection, image_set_id: str, number: int, tree: Tree) -> None:
@@ -145,8 +154,8 @@ def show(db: sqlite3.Connection, image_set_id: str, number: int, tree: Tree) -> 
     db.execute(f"UPDATE image_set SET {names} WHERE id = :id", columns | {"id": image_set_id})  # noqa: S608  names are ours
 
 
-def tell(db: sqlite3.Connection, image_set_id: str, number: int, source: str | None = None) -> None:
-    """Record the event of a version's present state."""
+def tell(db: sqlite3.Connection, image_set_id: str, number: int, source: str | None) -> None:
+    """Record the event of a version's present state; ``source`` is what is copied into it."""
     query = (
         "SELECT v.*, s.datastore_id FROM image_set_version v JOIN image_set s "
         "ON s.id = v.image_set_id WHERE image_set_id = ? AND v.version = ?"

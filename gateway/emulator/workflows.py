@@ -115,7 +115,9 @@ class Workflows:
                 "WHERE image_set_id = ? AND id = ?",
                 [(target, request["source"], frame) for frame in frames],
             )
-            versions.settle(db, target, request["version"], "COPIED", tree)
+            versions.settle(
+                db, target, request["version"], "COPIED", tree, source=request["source"]
+            )
             source_version = (request["source"], request["sourceVersion"])
             versions.set_state(db, *source_version, versions.ACTIVE, "COPIED", touch=False)
             _forget(db, row)
@@ -173,7 +175,15 @@ class Workflows:
                 if version.base is not None:
                     documents.keep(self.layout, version.image_set, version.base, version.number)
                     tree = documents.load(self.layout, version.image_set, version.base)
-                versions.settle(db, version.image_set, version.number, status, tree, message)
+                versions.settle(
+                    db,
+                    version.image_set,
+                    version.number,
+                    status,
+                    tree,
+                    message,
+                    request.get("source"),
+                )
             _forget(db, row)
 
 

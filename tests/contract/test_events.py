@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tests import files
 from tests.aws import Bus
-from tests.running import HealthImaging
+from tests.running import HealthImaging, Store
 
 ACCOUNT = "000000000000"
 
@@ -269,3 +269,47 @@ def test_a_job_that_a_crash_interrupts_is_told_once(fresh, tmp_path):
     for image_set in made:
         assert of(found, imagesetId=image_set) == ["Image Set Created"]
     assert found[-1]["detail-type"] == "Import Job Completed"
+
+
+def test_changes_of_image_sets_are_told_in_their_order(fresh, tmp_path):
+    store = Store(fresh)
+    [one] = store.bring(files.write(tmp_path / "1.dcm", files.ct(1)))
+    store.update(one, 1, updatable={"Patient": {"DICOM": {"PatientName": "New^Name"}}})
+    store.settled(one)
+    copied = store.copy(one, 2)
+    store.settled(copied)
+    failed = store.copy(one, 2, into=(copied, 1))
+    store.settled(failed)
+    store.call("delete_image_set", imageSetId=copied)
+    store.settled(copied)
+    events = [one for one in told(fresh) if one["detail-type"].startswith("Image Set")]
+    seen = {
+        image_set: [
+            (one["detail-type"].removeprefix("Image Set "), one["detail"]["imageSetVersion"])
+            for one in events
+            if one["detail"]["imagesetId"] == image_set
+        ]
+        for image_set in (one, copied)
+    }
+    assert seen[one] == [
+        ("Created", "1"),
+        ("Updating", "2"),
+        ("Updated", "2"),
+        ("Copying With Read Only Access", "2"),
+        ("Copied", "2"),
+        ("Copying With Read Only Access", "2"),
+        ("Copied", "2"),
+    ]
+    assert seen[copied] == [
+        ("Copying", "1"),
+        ("Copied", "1"),
+        ("Copying", "2"),
+        ("Copy Failed", "2"),
+        ("Deleting", "2"),
+        ("Deleted", "2"),
+    ]
+    arn = store.properties(one)["imageSetArn"]
+    for event in events:
+        status = event["detail"]["imageSetWorkflowStatus"]
+        into = event["detail"]["imagesetId"] == copied and status.startswith(("COPY", "COPIED"))
+        assert event["detail"].get("sourceImageSetArn") == (arn if into else None)
