@@ -193,3 +193,11 @@ def test_two_workers_work_at_the_same_time_and_are_stopped(bucket, tmp_path):
     assert set(bucket.workers()) == set(others)
     with pytest.raises(Stopped):
         pool.run(bucket.task(tmp_path, "good"))
+
+
+def test_what_fails_while_everything_ends_has_not_failed(pool, bucket, tmp_path):
+    check_staged(pool.run(bucket.task(tmp_path, "good")), tmp_path)
+    bucket.answers["ends"] = pool.interrupt  # and answers 404
+    with pytest.raises(Stopped):
+        pool.run(bucket.task(tmp_path, "ends"))
+    assert pool.stopped

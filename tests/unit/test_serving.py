@@ -1,0 +1,42 @@
+"""How a server ends: what has to be told before it is out of reach is told before."""
+
+import threading
+import time
+
+import httpx
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from gateway import cli, serving
+
+
+def test_before_the_end_it_still_answers():
+    seen = []
+    listening = serving.listen("127.0.0.1", 0, "PORT")
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+    app = Starlette(routes=[Route("/", lambda _: PlainTextResponse("here"))])
+    running = serving.server(app, lambda: seen.append(httpx.get(url).text))
+    thread = threading.Thread(target=serving.run, args=(running, listening))
+    thread.start()
+    while not running.started:
+        time.sleep(0.01)
+    running.should_exit = True
+    thread.join(30)
+    assert seen == ["here"]
+    listening.close()
+
+
+def test_the_end_of_the_embedded_server_interrupts_its_jobs_first(tmp_path, monkeypatch):
+    stopped = []
+
+    def run(running, _):
+        pool = running.before_end.__self__._importer.pool
+        stopped.append(pool.stopped)
+        running.before_end()
+        stopped.append(pool.stopped)
+
+    monkeypatch.setattr(serving, "end_on_signals", lambda _: None)
+    monkeypatch.setattr(serving, "run", run)
+    assert cli.main(["healthimaging", "--data", str(tmp_path), "--port", "0"]) == 0
+    assert stopped == [False, True]
