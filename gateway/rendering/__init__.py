@@ -1,0 +1,1 @@
+"""What is shown of an instance: pixels made into pictures, reports into documents; no I/O."""
