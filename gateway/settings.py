@@ -51,6 +51,11 @@ class GatewaySettings(BaseSettings):
     log_level: str = Field(
         "info", pattern="^(debug|info|warning|error)$", description="Least severe log level."
     )
+    negotiation: str = Field(
+        "lenient",
+        pattern="^(lenient|strict)$",
+        description="How Accept is read: `lenient` as viewers mean it, `strict` as PS3.18 has it.",
+    )
     connect_timeout: float = Field(
         3.0, gt=0, le=60, description="Seconds to connect to HealthImaging."
     )

@@ -1,6 +1,7 @@
-"""Content negotiation (PS3.18 8.7): the Accept header, read as viewers really write it."""
+"""The Accept header (PS3.18 8.7.5), read by the book or as viewers really write it."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,19 +23,48 @@ class MediaRange:
         return next(iter(self.values(name)), None)
 
 
+_WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_STRICT: Final = re.compile(rf'{_WORD}=(?:{_WORD}|"(?:[^"\\]|\\.)*")')
+"""A parameter as RFC 9110 5.6.6 has it: a value with a slash has to be quoted."""
+
 ANYTHING: Final = MediaRange("*/*")
 
 
-def parse(header: str) -> tuple[MediaRange, ...]:
-    """The ranges of ``header``, the most wanted first; ``*/*`` where it is empty.
+class Accept(tuple[MediaRange, ...]):
+    """The ranges that a client accepts, the most wanted first.
 
-    Quotes are optional, parameters may repeat, what makes no sense is skipped: a header without one
-    good range gives none.
+    ``refused`` are those of quality 0, ``strict`` says that the standard's words decide, and not
+    what clients in the field mean by theirs.
+    """
+
+    refused: tuple[MediaRange, ...]
+    strict: bool
+
+    def __new__(
+        cls,
+        ranges: Iterable[MediaRange],
+        refused: Iterable[MediaRange] = (),
+        *,
+        strict: bool = False,
+    ) -> "Accept":
+        """``ranges`` in their order."""
+        made = super().__new__(cls, ranges)
+        made.refused = tuple(refused)
+        made.strict = strict
+        return made
+
+
+def parse(header: str, *, strict: bool = False) -> Accept:
+    """The ranges of ``header``; ``*/*`` where it is empty.
+
+    What makes no sense is skipped: a header without one good range accepts nothing. Unless it is
+    ``strict``, quotes are optional, parameters may repeat, and a quality that is none counts as 1.
     """
     if not header.strip():
-        return (ANYTHING,)
-    ranges = [found for part in _split(header, ",") if (found := _range(part)) and found.quality]
-    return tuple(sorted(ranges, key=lambda found: -found.quality))
+        return Accept((ANYTHING,), strict=strict)
+    ranges = [found for part in _split(header, ",") if (found := _range(part, strict=strict))]
+    wanted = sorted((found for found in ranges if found.quality), key=lambda found: -found.quality)
+    return Accept(wanted, (found for found in ranges if not found.quality), strict=strict)
 
 
 def _split(text: str, separator: str) -> Iterator[str]:
@@ -52,21 +82,26 @@ def _split(text: str, separator: str) -> Iterator[str]:
     yield text[start:].strip()
 
 
-def _range(text: str) -> MediaRange | None:
+def _range(text: str, *, strict: bool) -> MediaRange | None:
     kind, *parts = _split(text, ";")
     kind = kind.lower()
     if kind.count("/") != 1 or kind.startswith("/") or kind.endswith("/"):
         return None
-    parameters = []
-    quality = 1.0
-    for part in filter(None, parts):
-        name, _, value = part.partition("=")
-        name, value = name.strip().lower(), _unquoted(value.strip())
-        if name == "q":
-            quality = _quality(value)
-        else:
-            parameters.append((name, value))
-    return MediaRange(kind, tuple(parameters), quality)
+    if strict and not all(map(_STRICT.fullmatch, filter(None, parts))):
+        return None
+    pairs = [_parameter(part) for part in parts if part]
+    names = [name for name, _ in pairs]
+    qualities = [_quality(value) for name, value in pairs if name == "q"]
+    if strict and (len(set(names)) < len(names) or None in qualities):
+        return None
+    quality = qualities[-1] if qualities else None
+    parameters = tuple(pair for pair in pairs if pair[0] != "q")
+    return MediaRange(kind, parameters, 1.0 if quality is None else quality)
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    return name.strip().lower(), _unquoted(value.strip())
 
 
 def _unquoted(value: str) -> str:
@@ -82,9 +117,9 @@ def _unescaped(value: str) -> Iterator[str]:
         yield next(characters, "") if character == "\\" else character
 
 
-def _quality(value: str) -> float:
+def _quality(value: str) -> float | None:
     try:
         quality = float(value)
     except ValueError:
-        return 1.0
-    return quality if 0 <= quality <= 1 else 1.0
+        return None
+    return quality if 0 <= quality <= 1 else None

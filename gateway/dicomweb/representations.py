@@ -1,47 +1,46 @@
-"""Which representation of a resource a client gets (PS3.18 8.7.3), or 406 and what there is."""
+"""What the Studies Service can make of its resources, by media type (PS3.18 8.7.3).
+
+Media types that clients in the field use for the same thing are understood unless the request is
+read strictly; `image/jph`, HealthImaging's own label, is always, and answered with itself.
+"""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from gateway.dicom import transfer_syntaxes as ts
-from gateway.dicomweb.accept import MediaRange
+from gateway.dicomweb import negotiation
+from gateway.dicomweb.accept import Accept, MediaRange
+from gateway.dicomweb.negotiation import ANY, MULTIPART, Representation, covers, is_envelope
 from gateway.errors import NotAcceptable
 
 DICOM: Final = "application/dicom"
 DICOM_JSON: Final = "application/dicom+json"
+DICOM_XML: Final = "application/dicom+xml"
+JSON: Final = "application/json"
 OCTET_STREAM: Final = ts.OCTET_STREAM
 
-_ANY: Final = "*/*"
-_JSON_TYPES: Final = frozenset({DICOM_JSON, "application/json", _ANY, "application/*"})
-_MULTIPART: Final = frozenset({"multipart/related", "multipart/*"})
+_HTJ2K: Final = "image/jphc"
+_HTJ2K_ALIAS: Final = "image/jph"
 _ALIASES: Final = {
-    "image/jph": "image/jphc",
-    "image/jhc": "image/jphc",
+    "image/jhc": _HTJ2K,
     "image/x-jls": "image/jls",
     "image/x-dicom-rle": "image/dicom-rle",
-    "image/jpx": "image/jp2",
     "image/j2k": "image/jp2",
     "image/j2c": "image/jp2",
 }
 _SYNTAX_ALIASES: Final = {"3.2.840.10008.1.2.4.96": ts.HTJ2K_LOSSLESS_RPCL}
-
-
-@dataclass(frozen=True, slots=True)
-class Representation:
-    """What goes out: ``syntax`` of the frames or files, ``media_type`` of a part.
-
-    ``multipart`` False is one part without an envelope.
-    """
-
-    syntax: str
-    media_type: str
-    multipart: bool = True
-
-    @property
-    def content_type(self) -> str:
-        """The Content-Type of a part: viewers choose their decoder by it."""
-        return f"{self.media_type}; transfer-syntax={self.syntax}"
+_DEFAULTS: Final = {
+    OCTET_STREAM: ts.EXPLICIT_LE,
+    "image/jpeg": ts.JPEG_LOSSLESS_SV1,
+    "image/dicom-rle": ts.RLE,
+    "image/jls": ts.JPEG_LS,
+    "image/jp2": ts.JPEG_2000_LOSSLESS,
+    "image/jpx": "1.2.840.10008.1.2.4.92",
+    _HTJ2K: ts.HTJ2K_LOSSLESS,
+    _HTJ2K_ALIAS: ts.HTJ2K_LOSSLESS,
+}
+"""The transfer syntax of a media type where the client names none (PS3.18 table 8.7.3-5)."""
 
 
 def media_type(syntax: str) -> str:
@@ -50,118 +49,188 @@ def media_type(syntax: str) -> str:
     return known.media_type if known else OCTET_STREAM
 
 
-def json(ranges: Iterable[MediaRange]) -> str:
-    """The media type of metadata and search results.
+def _media_types(syntax: str) -> tuple[str, ...]:
+    """The media types under which a frame in ``syntax`` can go out, the preferred first."""
+    found = media_type(syntax)
+    return (found, _HTJ2K_ALIAS) if found == _HTJ2K else (found,)
+
+
+def documents(accept: Accept, *, xml: bool = False, single: bool = False) -> Representation:
+    """Metadata and search results (PS3.18 8.7.3.2); ``single`` that it is those of one instance.
 
     Raises:
-        NotAcceptable: the client wants none of the JSON types.
+        NotAcceptable: the client wants none of the forms.
     """
-    for wanted in ranges:
-        if wanted.type in _JSON_TYPES:
-            return "application/json" if wanted.type == "application/json" else DICOM_JSON
-    raise NotAcceptable("Only DICOM JSON is available", (DICOM_JSON, "application/json"))
+    offers = [Representation("", kind, multipart=False) for kind in (DICOM_JSON, JSON)]
+    if xml:
+        offers.append(Representation("", DICOM_XML))
+    if xml and single:
+        offers.append(Representation("", DICOM_XML, multipart=False))
+
+    def rank(wanted: MediaRange, offer: Representation) -> int | None:
+        kind = negotiation.kind(wanted, DICOM_XML)
+        matched = is_envelope(wanted, offer) and covers(kind, offer.media_type)
+        return 0 if matched else None
+
+    return negotiation.choose(accept, offers, rank)
 
 
-def frames(
-    ranges: Sequence[MediaRange],
-    stored: str,
-    *,
-    decodable: bool,
-    count: int,
-    described: bool = True,
-) -> Representation:
-    """How ``count`` frames stored in ``stored`` go out (PS3.18 tables 8.7.3-4 and 8.7.3-5).
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How frames can go out: as stored, or as what ``lossless`` and ``lossy`` name, by preference.
 
-    As stored where the client names that transfer syntax, its media type or ``*``; decoded to
-    Explicit VR Little Endian where it asks for that or for no transfer syntax in particular. If the
-    metadata do not describe the samples that a decoder of the stored frames gives, ``*`` too is
-    answered decoded: a viewer would show them wrong.
+    ``described`` says that the metadata describe the samples that a decoder of the stored frames
+    gives; if not, a viewer that takes any transfer syntax would show them wrong.
+    """
+
+    syntax: str
+    lossless: Sequence[str] = ()
+    lossy: Sequence[str] = ()
+    described: bool = True
+
+    @property
+    def native(self) -> str:
+        """Explicit VR Little Endian if it can be had, else the stored syntax."""
+        return ts.EXPLICIT_LE if ts.EXPLICIT_LE in self.lossless else self.syntax
+
+
+def frames(accept: Accept, stored: Stored, count: int) -> Representation:
+    """How ``count`` frames go out (PS3.18 tables 8.7.3-4 and 8.7.3-5).
+
+    Decoded to Explicit VR Little Endian where the client asks for that or for no transfer syntax in
+    particular; as stored where it names that transfer syntax, its media type or ``*``; transcoded
+    where it names another media type or transfer syntax, lossily only where it names a lossy
+    transfer syntax. Of ranges that it wants equally, that counts which costs least: frames as
+    stored before transcoded ones, and lossy ones last.
 
     Raises:
         NotAcceptable: no range can be served.
     """
-    kept = Representation(stored, media_type(stored))
-    native = Representation(ts.EXPLICIT_LE, OCTET_STREAM)
-    offers = [kept, native] if decodable and stored != ts.EXPLICIT_LE else [kept]
-    for wanted in ranges:
-        multipart = wanted.type in _MULTIPART or wanted.type == _ANY
-        if not multipart and count != 1:
-            continue
-        kind = (wanted.value("type") or OCTET_STREAM) if wanted.type in _MULTIPART else wanted.type
-        syntaxes = wanted.values("transfer-syntax")
-        chosen = _frame_offer(kind.lower(), syntaxes, offers, described=described)
-        if chosen:
-            return Representation(chosen.syntax, chosen.media_type, multipart)
-    available = [
-        f'multipart/related; type="{o.media_type}"; transfer-syntax={o.syntax}' for o in offers
-    ]
-    raise NotAcceptable("The frames are not available in an acceptable form", tuple(available))
+    syntaxes = (stored.syntax, *stored.lossless, *stored.lossy)
+    offers = [Representation(uid, kind) for uid in syntaxes for kind in _media_types(uid)]
+    if count == 1:
+        offers += [replace(offer, multipart=False) for offer in offers]
+
+    def rank(wanted: MediaRange, offer: Representation) -> int | None:
+        if not is_envelope(wanted, offer) or (wanted.type == ANY and not offer.multipart):
+            return None
+        kind = negotiation.kind(wanted, OCTET_STREAM)
+        kind = kind if accept.strict else _ALIASES.get(kind, kind)
+        return _frame_rank(kind, _syntaxes(wanted), offer, stored, strict=accept.strict)
+
+    def cost(offer: Representation) -> int:
+        return 2 if offer.syntax in stored.lossy else int(offer.syntax != stored.syntax)
+
+    return negotiation.choose(accept, offers, rank, cost)
 
 
-def _frame_offer(
-    kind: str, syntaxes: Sequence[str], offers: Sequence[Representation], *, described: bool
-) -> Representation | None:
-    kind = _ALIASES.get(kind, kind)
-    kept, native = offers[0], offers[-1]
-    generic = kind in (OCTET_STREAM, _ANY, "application/*")
-    same = kind in (kept.media_type, f"{kept.media_type.partition('/')[0]}/*")
-    for syntax in syntaxes:
-        uid = _SYNTAX_ALIASES.get(syntax, syntax)
-        if uid == "*" and generic:
-            return kept if described else native
-        if uid in ("*", kept.syntax) and (generic or same):
-            return kept
-        if uid == native.syntax and generic:
-            return native
-    if syntaxes:
+def _syntaxes(wanted: MediaRange) -> list[str]:
+    return [_SYNTAX_ALIASES.get(uid, uid) for uid in wanted.values("transfer-syntax")]
+
+
+def _frame_rank(
+    kind: str, syntaxes: Sequence[str], offer: Representation, stored: Stored, *, strict: bool
+) -> int | None:
+    """The place of ``offer`` among what one range with the media type ``kind`` allows."""
+    generic = kind in (ANY, "application/*") or (kind == OCTET_STREAM and not strict)
+    if not generic and not covers(kind, offer.media_type):
         return None
+    if not syntaxes:
+        return _unnamed_rank(kind, offer, stored, generic=generic)
+    places = [at for at, uid in enumerate(syntaxes) if uid == offer.syntax]
+    if "*" in syntaxes and offer.syntax == _any(kind, stored, generic=generic):
+        places.append(syntaxes.index("*"))
+    return min(places, default=None)
+
+
+def _unnamed_rank(kind: str, offer: Representation, stored: Stored, *, generic: bool) -> int | None:
+    """The place of ``offer`` where no transfer syntax is named."""
+    if offer.syntax == _default(kind, stored, generic=generic):
+        return 0
+    open_to_others = kind.endswith("/*") and offer.syntax not in stored.lossy
+    return 1 if open_to_others else None
+
+
+def _default(kind: str, stored: Stored, *, generic: bool) -> str:
+    """What goes out where no transfer syntax is named."""
+    if generic or kind == OCTET_STREAM:
+        return stored.native
+    default = _DEFAULTS.get(kind, "")
+    preferred = [stored.syntax, *(uid for uid in stored.lossless if uid == default)]
+    for uid in (*preferred, *stored.lossless):
+        if any(covers(kind, offered) for offered in _media_types(uid)):
+            return uid
+    return ""
+
+
+def _any(kind: str, stored: Stored, *, generic: bool) -> str:
+    """What goes out where any transfer syntax will do."""
     if generic:
-        return native
-    return kept if same else None
+        return stored.syntax if stored.described else stored.native
+    return _default(kind, stored, generic=False)
 
 
 def instances(
-    ranges: Sequence[MediaRange], stored: Iterable[str], *, decodable: bool, single: bool
+    accept: Accept,
+    stored: Iterable[str],
+    targets: Sequence[str],
+    *,
+    single: bool,
+    media_types: Sequence[str] = (DICOM,),
 ) -> Representation:
     """How instances stored in ``stored`` go out as Part 10; the syntax ``*`` is as each is stored.
 
-    ``single`` says that it is one instance, which may go without an envelope; ``decodable`` that
-    all of them can be had as Explicit VR Little Endian.
+    They go out decoded where the client names no transfer syntax and all of them can be, else as
+    stored (PS3.18 8.7.3.3). ``single`` says that it is one instance, which may go without an
+    envelope; ``targets`` are the transfer syntaxes to which all of them can be brought.
+    ``media_types`` beside DICOM hold files and are never in an envelope.
 
     Raises:
         NotAcceptable: no range can be served.
     """
     kept = frozenset(stored)
-    for wanted in ranges:
-        multipart = wanted.type in _MULTIPART or wanted.type == _ANY
-        kind = (wanted.value("type") or DICOM).lower() if wanted.type in _MULTIPART else wanted.type
-        if kind not in (DICOM, _ANY, "application/*") or not (multipart or single):
-            continue
-        syntaxes = wanted.values("transfer-syntax") or (ts.EXPLICIT_LE,)
-        for syntax in syntaxes:
-            uid = _SYNTAX_ALIASES.get(syntax, syntax)
-            if uid == "*" or kept == {uid}:
-                return Representation("*", DICOM, multipart)
-            if uid == ts.EXPLICIT_LE and decodable:
-                return Representation(uid, DICOM, multipart)
-    one = kept if len(kept) == 1 else frozenset()
-    offers = ["*", *sorted(one | ({ts.EXPLICIT_LE} if decodable else set()))]
-    available = [f'multipart/related; type="{DICOM}"; transfer-syntax={uid}' for uid in offers]
-    raise NotAcceptable("The instances are not available in an acceptable form", tuple(available))
+    default = ts.EXPLICIT_LE if ts.EXPLICIT_LE in targets else "*"
+    syntaxes = ["*", *targets]
+    offers = [Representation(uid, DICOM) for uid in syntaxes]
+    if single:
+        offers += [replace(offer, multipart=False) for offer in offers]
+    offers += [
+        Representation(u, kind, multipart=False) for kind in media_types[1:] for u in syntaxes
+    ]
+
+    def rank(wanted: MediaRange, offer: Representation) -> int | None:
+        preferred = offer.multipart and offer.media_type == DICOM
+        if not is_envelope(wanted, offer) or (wanted.type == ANY and not preferred):
+            return None
+        if not covers(negotiation.kind(wanted, DICOM), offer.media_type):
+            return None
+        asked = ["*" if kept == {uid} else uid for uid in _syntaxes(wanted) or [default]]
+        return asked.index(offer.syntax) if offer.syntax in asked else None
+
+    try:
+        return negotiation.choose(accept, offers, rank)
+    except NotAcceptable as error:
+        one = [Representation(next(iter(kept)), DICOM).accept] if len(kept) == 1 else []
+        error.available = tuple(dict.fromkeys([*error.available, *one]))
+        raise
 
 
-def bulk_data(ranges: Sequence[MediaRange], media_type: str) -> Representation:
-    """How a binary value goes out: as what it is, or as a stream of bytes (PS3.18 8.7.3.3.2).
+def bulk_data(accept: Accept, media_type: str) -> Representation:
+    """How a binary value goes out: as what it is, or as a stream of bytes (PS3.18 8.7.3.3.1).
 
     Raises:
         NotAcceptable: no range can be served.
     """
-    for wanted in ranges:
-        multipart = wanted.type in _MULTIPART
-        kind = (wanted.value("type") or OCTET_STREAM).lower() if multipart else wanted.type
-        if kind in (media_type, _ANY, f"{media_type.partition('/')[0]}/*"):
-            return Representation(ts.EXPLICIT_LE, media_type, multipart)
-        if kind == OCTET_STREAM:
-            return Representation(ts.EXPLICIT_LE, OCTET_STREAM, multipart)
-    available = dict.fromkeys((media_type, OCTET_STREAM))
-    raise NotAcceptable("The value is not available in an acceptable form", tuple(available))
+    offers = [
+        Representation("", kind, multipart=envelope)
+        for kind in dict.fromkeys((media_type, OCTET_STREAM))
+        for envelope in (False, True)
+    ]
+
+    def rank(wanted: MediaRange, offer: Representation) -> int | None:
+        if (wanted.type in MULTIPART) != offer.multipart:
+            return None
+        kind = negotiation.kind(wanted, OCTET_STREAM)
+        return 0 if covers(kind, offer.media_type) else None
+
+    return negotiation.choose(accept, offers, rank)

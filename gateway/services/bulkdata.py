@@ -8,8 +8,9 @@ from typing import Final
 from gateway.dicom import elements, vrs
 from gateway.dicom.elements import DataSet
 from gateway.dicomweb import representations
-from gateway.dicomweb.accept import MediaRange
-from gateway.dicomweb.representations import OCTET_STREAM, Representation
+from gateway.dicomweb.accept import Accept
+from gateway.dicomweb.negotiation import Representation
+from gateway.dicomweb.representations import OCTET_STREAM
 from gateway.dicomweb.resources import Address
 from gateway.errors import NotFound
 from gateway.services.library import Library
@@ -46,9 +47,7 @@ class BulkData:
     def __init__(self, library: Library) -> None:
         self._library = library
 
-    async def retrieve(
-        self, address: Address, path: Sequence[int], ranges: Sequence[MediaRange]
-    ) -> BulkAnswer:
+    async def retrieve(self, address: Address, path: Sequence[int], ranges: Accept) -> BulkAnswer:
         """The value at ``path`` of the instance at ``address``.
 
         Raises:

@@ -5,10 +5,12 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from gateway.codecs import registry
+from gateway.dicom import transfer_syntaxes as ts
 from gateway.dicom.image import ImagePixel
 from gateway.dicomweb import representations
-from gateway.dicomweb.accept import MediaRange
-from gateway.dicomweb.representations import Representation
+from gateway.dicomweb.accept import Accept
+from gateway.dicomweb.negotiation import Representation
+from gateway.dicomweb.representations import Stored
 from gateway.dicomweb.resources import Address
 from gateway.errors import NotFound
 from gateway.imagesets.document import Instance
@@ -27,6 +29,13 @@ class FramesAnswer:
     frames: AsyncGenerator[bytes, None]
 
 
+def _stored(instance: Instance, pixel: ImagePixel) -> Stored:
+    syntax = instance.stored_syntax
+    native = syntax != ts.EXPLICIT_LE and registry.decodes(syntax)
+    described = registry.is_described(syntax, pixel)
+    return Stored(syntax, (ts.EXPLICIT_LE,) if native else (), described=described)
+
+
 class Frames:
     """The transaction, over a library."""
 
@@ -36,7 +45,7 @@ class Frames:
         self._ahead = ahead
 
     async def retrieve(
-        self, address: Address, numbers: Sequence[int], ranges: Sequence[MediaRange]
+        self, address: Address, numbers: Sequence[int], ranges: Accept
     ) -> FramesAnswer:
         """The frames with ``numbers``, from 1; all of the instance's where there are none given.
 
@@ -50,13 +59,7 @@ class Frames:
         if beyond > len(instance.frames):
             raise NotFound(f"Frame {beyond} does not exist; there are {len(instance.frames)}")
         pixel = instance.pixel()
-        chosen = representations.frames(
-            ranges,
-            instance.stored_syntax,
-            decodable=registry.decodes(instance.stored_syntax),
-            count=len(numbers),
-            described=registry.is_described(instance.stored_syntax, pixel),
-        )
+        chosen = representations.frames(ranges, _stored(instance, pixel), len(numbers))
         kept = chosen.syntax == instance.stored_syntax
         decode = None if kept else pixel
         frames = self._frames(address.datastore_id, instance, numbers, decode)

@@ -1,14 +1,14 @@
 """Retrieve Study, Series and Instance (PS3.18 10.4.1.1.1 to 10.4.1.1.3) as Part 10 files."""
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.codecs import registry
 from gateway.dicom import transfer_syntaxes as ts
 from gateway.dicomweb import representations
-from gateway.dicomweb.accept import MediaRange
-from gateway.dicomweb.representations import Representation
+from gateway.dicomweb.accept import Accept
+from gateway.dicomweb.negotiation import Representation
 from gateway.dicomweb.resources import Address
 from gateway.imagesets.document import Instance
 from gateway.imagesets.files import FileWriter
@@ -41,7 +41,7 @@ class Instances:
         self._compute = compute
         self._ahead = ahead
 
-    async def retrieve(self, address: Address, ranges: Sequence[MediaRange]) -> InstancesAnswer:
+    async def retrieve(self, address: Address, ranges: Accept) -> InstancesAnswer:
         """The instances at ``address``.
 
         Raises:
@@ -51,12 +51,13 @@ class Instances:
         stored: set[str] = set()
         async for batch in self._library.batches(address):
             stored |= {one.stored_syntax for one in batch if one.frames}
-        chosen = representations.instances(
-            ranges,
-            stored or {ts.EXPLICIT_LE},
-            decodable=all(map(registry.decodes, stored)),
-            single=address.instance is not None,
-        )
+        single = address.instance is not None
+        native = all(map(registry.decodes, stored))
+        targets = (ts.EXPLICIT_LE,) if native else ()
+        kept = stored or {ts.EXPLICIT_LE}
+        chosen = representations.instances(ranges, kept, targets, single=single)
+        if single and chosen.syntax == "*":
+            chosen = replace(chosen, syntax=next(iter(kept)))
         return InstancesAnswer(chosen, self._files(address, chosen.syntax))
 
     async def _files(self, address: Address, syntax: str) -> AsyncGenerator[File, None]:
@@ -76,7 +77,7 @@ class Instances:
 
         async with aclosing(ordered(_all_frames(batch), fetch, self._ahead)) as frames:
             for instance in batch:
-                target = instance.stored_syntax if syntax == "*" else syntax
+                target = syntax if instance.frames and syntax != "*" else instance.stored_syntax
                 yield File(target, self._pieces(instance, target, frames))
 
     async def _pieces(

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote
 from starlette.requests import Request
 
 from gateway.dicomweb import accept, resources
-from gateway.dicomweb.accept import MediaRange
+from gateway.dicomweb.accept import Accept
 from gateway.dicomweb.resources import Address
 from gateway.errors import InvalidRequest, NotFound
 from gateway.services.bulkdata import BulkData
@@ -59,13 +59,14 @@ def query(request: Request) -> list[tuple[str, str]]:
         raise InvalidRequest("The query string cannot be read", "query") from error
 
 
-def ranges(request: Request) -> tuple[MediaRange, ...]:
+def ranges(request: Request) -> Accept:
     """What the client accepts; the query parameter ``accept`` wins (PS3.18 8.3.3.1)."""
     text = request.scope["query_string"].decode("latin-1")
     pairs = (pair.partition("=") for pair in text.split("&"))
     # A plus sign is part of a media type, application/dicom+json, but a space behind a separator.
     given = [unquote(_SPACE.sub(r"\1 ", value)) for name, _, value in pairs if name == "accept"]
-    return accept.parse(", ".join(given or request.headers.getlist("accept")))
+    strict = services(request).settings.negotiation == "strict"
+    return accept.parse(", ".join(given or request.headers.getlist("accept")), strict=strict)
 
 
 def datastore_id(request: Request) -> str:

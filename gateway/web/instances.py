@@ -16,11 +16,10 @@ async def instances(request: Request) -> Response:
     """All instances of a study or series, or the one of the path."""
     service = context.services(request).instances
     answer = await service.retrieve(context.address(request), context.ranges(request))
-    media_type = answer.representation.media_type
     if not answer.representation.multipart:
-        return Stream(await begun(_single(answer)), media_type, None)
+        return Stream(await begun(_single(answer)), answer.representation.content_type, None)
     mark = multipart.boundary()
-    kind = multipart.content_type(mark, media_type)
+    kind = multipart.content_type(mark, answer.representation.media_type)
     return Stream(await begun(_parts(answer, mark)), kind, None)
 
 

@@ -10,7 +10,7 @@ from gateway.web.streams import Stream, begun
 
 async def metadata(request: Request) -> Response:
     """The DICOM JSON of a study, series or instance."""
-    media_type = representations.json(context.ranges(request))
+    media_type = representations.documents(context.ranges(request)).media_type
     service = context.services(request).metadata
     source = service.retrieve(context.address(request), context.root(request))
     return Stream(await begun(source), media_type, None)

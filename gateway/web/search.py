@@ -27,7 +27,7 @@ async def instances(request: Request) -> Response:
 
 
 async def _search(request: Request, level: Level) -> Response:
-    media_type = representations.json(context.ranges(request))
+    media_type = representations.documents(context.ranges(request)).media_type
     datastore_id = context.datastore_id(request)
     context.image_set_id(request)
     names = {"study": 0x0020000D, "series": 0x0020000E}

@@ -5,7 +5,8 @@ from hypothesis import given, strategies as st
 
 from gateway.dicom import transfer_syntaxes as ts
 from gateway.dicomweb import accept, representations
-from gateway.dicomweb.representations import Representation
+from gateway.dicomweb.negotiation import Representation
+from gateway.dicomweb.representations import Stored
 from gateway.errors import NotAcceptable
 
 ELE, RPCL = ts.EXPLICIT_LE, ts.HTJ2K_LOSSLESS_RPCL
@@ -32,10 +33,11 @@ SLIDES = (
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
 
 
-def frames(header, stored=RPCL, *, decodable=True, count=1, described=True):
-    return representations.frames(
-        accept.parse(header), stored, decodable=decodable, count=count, described=described
-    )
+def frames(header, stored=RPCL, *, decodable=True, count=1, strict=False, **options):
+    """What comes of ``header``; beside the stored form only the decoded one unless said."""
+    options = {"lossless": (ELE,) if decodable and stored != ELE else ()} | options
+    wanted = accept.parse(header, strict=strict)
+    return representations.frames(wanted, Stored(stored, **options), count)
 
 
 def chosen(header, stored=RPCL, **options):
@@ -59,7 +61,6 @@ def chosen(header, stored=RPCL, **options):
         "multipart/related; type=image/jphc; transfer-syntax=*",
         "multipart/related; type=image/jphc",
         "multipart/related; type=IMAGE/JPHC",
-        "multipart/related; type=image/jph",
         "multipart/related; type=image/jhc",
         'multipart/related; type="image/*"',
         "multipart/related; type=application/octet-stream; transfer-syntax=1.2.840.10008.1.2.4.202",
@@ -133,11 +134,9 @@ def test_the_list_of_an_installer(stored, expected):
     ("alias", "stored"),
     [
         ("image/jphc", RPCL),
-        ("image/jph", RPCL),
         ("image/jhc", RPCL),
         ("image/x-jls", ts.JPEG_LS),
         ("image/x-dicom-rle", ts.RLE),
-        ("image/jpx", ts.JPEG_2000),
         ("image/j2k", ts.JPEG_2000),
         ("image/j2c", ts.JPEG_2000),
     ],
@@ -210,7 +209,11 @@ def test_frames_that_cannot_be_had_are_refused_with_those_that_can(header):
         frames(header)
     assert caught.value.available == (
         'multipart/related; type="image/jphc"; transfer-syntax=1.2.840.10008.1.2.4.202',
+        'multipart/related; type="image/jph"; transfer-syntax=1.2.840.10008.1.2.4.202',
         'multipart/related; type="application/octet-stream"; transfer-syntax=1.2.840.10008.1.2.1',
+        "image/jphc; transfer-syntax=1.2.840.10008.1.2.4.202",
+        "image/jph; transfer-syntax=1.2.840.10008.1.2.4.202",
+        "application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1",
     )
     for offer in caught.value.available:
         assert frames(offer).content_type in offer.replace('"', "")
@@ -222,8 +225,8 @@ def test_without_a_decoder_there_is_one_form_only():
         assert chosen(header, unknown, decodable=False) == (unknown, "application/octet-stream")
     with pytest.raises(NotAcceptable) as caught:
         frames(f"multipart/related; type=*/*; transfer-syntax={ELE}", unknown, decodable=False)
-    [offer] = caught.value.available
-    assert unknown in offer
+    assert all(unknown in offer for offer in caught.value.available)
+    assert len(caught.value.available) == 2
 
 
 def test_native_frames_have_one_form_that_serves_both_wishes():
@@ -231,7 +234,7 @@ def test_native_frames_have_one_form_that_serves_both_wishes():
         assert chosen(header, ELE) == NATIVE
     with pytest.raises(NotAcceptable) as caught:
         frames("image/jphc", ELE)
-    assert len(caught.value.available) == 1
+    assert len(caught.value.available) == 2
 
 
 @pytest.mark.parametrize("header", [OHIF, OHIF_UNQUOTED, SLIDES, "*/*; transfer-syntax=*"])
@@ -270,3 +273,88 @@ def test_a_named_syntax_is_what_comes_or_nothing_does(stored, wanted, decodable,
     else:
         assert possible
         assert found == Representation(wanted, ts.BY_UID[wanted].media_type)
+
+
+EVERY = (ELE, ts.JPEG_LS, ts.JPEG_LOSSLESS_SV1, ts.JPEG_2000_LOSSLESS, ts.HTJ2K_LOSSLESS, ts.RLE)
+LOSSY = (ts.JPEG_BASELINE, ts.JPEG_2000)
+
+
+@pytest.mark.parametrize(
+    ("header", "syntax"),
+    [
+        ("image/jpeg", ts.JPEG_LOSSLESS_SV1),
+        ("image/jls", ts.JPEG_LS),
+        ("image/jp2", ts.JPEG_2000_LOSSLESS),
+        ("image/dicom-rle", ts.RLE),
+        ("image/jp2; transfer-syntax=*", ts.JPEG_2000_LOSSLESS),
+        ("image/jphc", RPCL),
+        ("image/jphc; transfer-syntax=1.2.840.10008.1.2.4.201", ts.HTJ2K_LOSSLESS),
+        ("image/jpeg; transfer-syntax=1.2.840.10008.1.2.4.50", ts.JPEG_BASELINE),
+        ("application/octet-stream; transfer-syntax=1.2.840.10008.1.2.4.80", ts.JPEG_LS),
+        # Within a range its order counts, between equal ranges what costs least, lossy last.
+        (
+            "application/octet-stream; transfer-syntax=1.2.840.10008.1.2.4.90; transfer-syntax=*",
+            ts.JPEG_2000_LOSSLESS,
+        ),
+        (SLIDES, RPCL),
+        (INSTALLER, RPCL),
+        ("image/jls, image/jphc", RPCL),
+        ("image/jls, image/jphc;q=0.9", ts.JPEG_LS),
+        ("image/jpeg; transfer-syntax=1.2.840.10008.1.2.4.50, image/jls", ts.JPEG_LS),
+        ("image/jpeg; transfer-syntax=1.2.840.10008.1.2.4.50, image/jls;q=0.9", ts.JPEG_BASELINE),
+        # A range that says more decides over one that says less.
+        ("image/*", RPCL),
+        ("image/*, image/jphc;q=0.1, image/jph;q=0.1", ts.JPEG_LS),
+        ("image/*, image/jphc;q=0, image/jph;q=0", ts.JPEG_LS),
+        ("*/*, multipart/related; type=application/octet-stream;q=0", RPCL),
+    ],
+)
+def test_transcoded_frames(header, syntax):
+    found = frames(header, lossless=EVERY, lossy=LOSSY)
+    assert found.syntax == syntax
+    assert found.media_type == representations.media_type(syntax)
+
+
+def test_nothing_is_made_lossy_unasked():
+    for header in ("image/jpeg", "image/jpeg; transfer-syntax=*", "image/*", "*/*", OHIF):
+        try:
+            found = frames(header, ELE, lossless=(), lossy=LOSSY)
+        except NotAcceptable:
+            continue
+        assert found.syntax == ELE
+
+
+def test_the_label_of_healthimaging_is_understood_and_answered():
+    found = frames("image/jph; transfer-syntax=1.2.840.10008.1.2.4.202")
+    assert found.content_type == "image/jph; transfer-syntax=1.2.840.10008.1.2.4.202"
+    assert frames("multipart/related; type=image/jph").media_type == "image/jph"
+    assert frames("image/jph", ts.JPEG_LS, lossless=EVERY).syntax == ts.HTJ2K_LOSSLESS
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (OHIF, NATIVE),
+        ('multipart/related; type="image/jphc"; transfer-syntax=*', KEPT),
+        ('multipart/related; type="*/*"; transfer-syntax=*', KEPT),
+        ('multipart/related; type="application/octet-stream"', NATIVE),
+        ("image/jphc; transfer-syntax=1.2.840.10008.1.2.4.202", KEPT),
+        (OHIF_UNQUOTED, None),
+        ("image/jhc", None),
+        ("image/jphc; transfer-syntax=1.2.840.10008.1.2.4.202; transfer-syntax=*", None),
+        ("image/jphc; q=high", None),
+        (
+            'multipart/related; type="application/octet-stream"; '
+            'transfer-syntax="1.2.840.10008.1.2.4.202"',
+            None,
+        ),
+    ],
+)
+def test_read_strictly(header, expected):
+    if expected is None:
+        frames(header)
+        with pytest.raises(NotAcceptable):
+            frames(header, strict=True)
+    else:
+        found = frames(header, strict=True)
+        assert (found.syntax, found.media_type) == expected

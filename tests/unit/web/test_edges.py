@@ -12,6 +12,7 @@ from gateway.app import create_app
 from gateway.dicom import tags, transfer_syntaxes as ts
 from gateway.dicomweb import accept, query, representations
 from gateway.dicomweb.query import Level
+from gateway.dicomweb.representations import Stored
 from gateway.errors import InvalidRequest, NotAcceptable, UpstreamUnavailable
 from gateway.telemetry.logs import JsonFormatter
 from tests.unit.services.memory import (
@@ -121,13 +122,13 @@ def test_kinds_of_matching_that_are_not_done_are_said(name):
 
 def test_a_range_of_types_does_not_give_other_types():
     with pytest.raises(NotAcceptable):
-        representations.frames(accept.parse("image/*"), ts.EXPLICIT_LE, decodable=True, count=1)
+        representations.frames(accept.parse("image/*"), Stored(ts.EXPLICIT_LE), 1)
     assert get(INSTANCE, accept="application/*").status_code == 200
 
 
 def test_everything_that_is_said_to_be_available_is():
     stored = (ts.HTJ2K_LOSSLESS_RPCL, ts.JPEG_BASELINE)
-    options = {"stored": stored, "decodable": True, "single": False}
+    options = {"stored": stored, "targets": (ts.EXPLICIT_LE,), "single": False}
     with pytest.raises(NotAcceptable) as caught:
         representations.instances(accept.parse("text/html"), **options)
     assert caught.value.available
@@ -137,9 +138,8 @@ def test_everything_that_is_said_to_be_available_is():
 
 def test_a_stored_type_that_is_named_is_kept_though_not_described():
     wanted = accept.parse("multipart/related; type=image/jphc; transfer-syntax=*")
-    chosen = representations.frames(
-        wanted, ts.HTJ2K_LOSSLESS_RPCL, decodable=True, count=1, described=False
-    )
+    stored = Stored(ts.HTJ2K_LOSSLESS_RPCL, (ts.EXPLICIT_LE,), described=False)
+    chosen = representations.frames(wanted, stored, 1)
     assert chosen.syntax == ts.HTJ2K_LOSSLESS_RPCL
 
 
