@@ -15,6 +15,7 @@ from gateway.errors import CodecError
 
 _LOWEST: Final = 64
 _LEVELS: Final = 5
+_WIDE: Final = 24  # bits: more than 16, so that 32 come back
 _MODULE: Final = "imagecodecs._htj2k."
 
 
@@ -97,11 +98,32 @@ def decode(frame: bytes, image: ImagePixel) -> Samples:
     header = jpeg_2000(frame)
     if not header.reversible:
         return openjpeg.decode(frame, image)
+    return conform(_decode(unboxed(frame)), image, header.precision)
+
+
+def decode_wide(frame: bytes, skipped: int) -> Samples:
+    """One reversible frame, a bare codestream, without its ``skipped`` upper resolutions.
+
+    The samples are as the wavelet leaves them, in 32 bits: those of a lower resolution lie beyond
+    the declared range at sharp edges, and would come back wrapped in fewer bits. All components
+    have the same depth and sign.
+
+    Raises:
+        CodecError: the frame is broken.
+    """
+    header = jpeg_2000(frame)
+    # Declared signed, samples come without the level shift that makes them unsigned (G.1).
+    samples = _decode(with_depth(frame, _WIDE, signed=True), skipped)
+    shift = 0 if header.signed else 1 << (header.precision - 1)
+    return samples.astype(np.int32, copy=False) + np.int32(shift)
+
+
+def _decode(frame: bytes, skipped: int = 0) -> Samples:
     _unraised.watch()
     try:
-        decoded = imagecodecs.htj2k_decode(unboxed(frame), planar=False)
+        decoded: Samples = imagecodecs.htj2k_decode(frame, planar=False, skipres=skipped)
     except (RuntimeError, ValueError, TypeError) as error:
         raise CodecError(f"OpenJPH cannot decode the frame: {error}") from error
     if _unraised.error is not None:
         raise CodecError(f"OpenJPH cannot decode the frame: {_unraised.error}")
-    return conform(decoded, image, header.precision)
+    return decoded
