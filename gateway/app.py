@@ -30,6 +30,8 @@ _EXPOSED = (
     "Content-Location",
     "Content-Range",
     "ETag",
+    "Frame-Columns",
+    "Frame-Rows",
     "Retry-After",
     "Warning",
     "X-Request-Id",

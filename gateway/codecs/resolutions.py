@@ -17,7 +17,7 @@ from gateway.dicom import transfer_syntaxes as ts
 from gateway.dicom.image import ImagePixel
 from gateway.errors import CodecError
 
-__all__ = ["Undivided", "cut", "decode", "most", "reduced"]
+__all__ = ["Undivided", "cut", "decode", "is_divided", "most", "reduced"]
 
 _HTJ2K: Final = frozenset({ts.HTJ2K_LOSSLESS, ts.HTJ2K_LOSSLESS_RPCL, ts.HTJ2K})
 _JPEG_2000: Final = _HTJ2K | {ts.JPEG_2000_LOSSLESS, ts.JPEG_2000}
@@ -44,6 +44,17 @@ def most(syntax: str, frame: bytes) -> int:
         # OpenJPH leaves resolutions out, in whatever order they come.
         return header.levels if header.at_origin else 0
     return header.halvings
+
+
+def is_divided(syntax: str, frame: bytes, image: ImagePixel, reduce: int) -> bool:
+    """Whether a decoder shows of ``cut(frame, reduce)`` what ``decode`` gives.
+
+    Raises:
+        CodecError: the frame is broken.
+    """
+    if syntax not in _JPEG_2000 or not _agrees(frame, jpeg_2000(frame), image):
+        return False
+    return tile_parts.divided(frame, reduce)
 
 
 def decode(syntax: str, frame: bytes, image: ImagePixel, reduce: int) -> Samples:

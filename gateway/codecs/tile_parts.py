@@ -191,9 +191,7 @@ def cut(frame: bytes, reduce: int) -> bytes:
     data = unboxed(frame)
     if not reduce:
         return data
-    header = main_header(data)
-    _check(header, reduce)
-    kept = _kept(data, header, reduce)
+    header, kept = _plan(data, reduce)
     count = header.levels + 1 - reduce
     pieces = [_SOC, *_restated(header, reduce)]
     if header.all(_TLM) and len(kept) <= _MOST_TLM_ENTRIES:
@@ -203,6 +201,26 @@ def cut(frame: bytes, reduce: int) -> bytes:
         pieces.append(struct.pack(">HHHIBB", _SOT, 10, part.tile, length, part.index, count))
         pieces.append(data[part.start + _SOT_BYTES : part.end])
     return b"".join((*pieces, _EOC))
+
+
+def divided(frame: bytes, reduce: int) -> bool:
+    """Whether ``frame`` can be ``cut`` there.
+
+    Raises:
+        CodecError: the codestream is broken, or ends before that resolution does.
+    """
+    try:
+        _plan(unboxed(frame), reduce)
+    except Undivided:
+        return False
+    return True
+
+
+def _plan(data: bytes, reduce: int) -> tuple[MainHeader, list[TilePart]]:
+    """The main header, and the tile-parts that stay."""
+    header = main_header(data)
+    _check(header, reduce)
+    return header, _kept(data, header, reduce)
 
 
 def restated(frame: bytes, reduce: int) -> bytes:

@@ -1,10 +1,11 @@
 """Retrieve Frames (PS3.18 10.4.1.1.6): as stored, or decoded."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
-from gateway.codecs import registry
+from gateway.codecs import registry, resolutions
 from gateway.dicom import transfer_syntaxes as ts
 from gateway.dicom.image import ImagePixel
 from gateway.dicomweb import representations
@@ -12,21 +13,27 @@ from gateway.dicomweb.accept import Accept
 from gateway.dicomweb.negotiation import Representation
 from gateway.dicomweb.representations import Stored
 from gateway.dicomweb.resources import Address
-from gateway.errors import NotFound
+from gateway.errors import NotAcceptable, NotFound
+from gateway.imagesets import reduced
 from gateway.imagesets.document import Instance
 from gateway.imagesets.files import native_frame
 from gateway.services.ahead import ordered
 from gateway.services.compute import Compute
 from gateway.services.library import Library
 
+Work = Callable[[bytes], bytes]
+"""What is done to a stored frame before it goes out."""
+
 
 @dataclass(frozen=True, slots=True)
 class FramesAnswer:
-    """``count`` frames, in the order asked for, in ``representation``."""
+    """``count`` frames of ``rows`` and ``columns``, in the order asked for."""
 
     representation: Representation
     count: int
     frames: AsyncGenerator[bytes, None]
+    rows: int
+    columns: int
 
 
 def _stored(instance: Instance, pixel: ImagePixel) -> Stored:
@@ -34,6 +41,16 @@ def _stored(instance: Instance, pixel: ImagePixel) -> Stored:
     native = syntax != ts.EXPLICIT_LE and registry.decodes(syntax)
     described = registry.is_described(syntax, pixel)
     return Stored(syntax, (ts.EXPLICIT_LE,) if native else (), described=described)
+
+
+def _reduced(
+    instance: Instance, pixel: ImagePixel, frame: bytes, reduce: int, stored: Stored
+) -> Stored:
+    """What frames can be had as at a lower resolution, judged by one of them."""
+    syntaxes = reduced.syntaxes(instance, pixel, frame, reduce)
+    if not syntaxes:
+        raise NotAcceptable("The frames cannot be had at a lower resolution")
+    return replace(stored, syntax=syntaxes[0], lossless=syntaxes[1:], lossy=())
 
 
 class Frames:
@@ -45,9 +62,11 @@ class Frames:
         self._ahead = ahead
 
     async def retrieve(
-        self, address: Address, numbers: Sequence[int], ranges: Accept
+        self, address: Address, numbers: Sequence[int], ranges: Accept, reduce: int = 0
     ) -> FramesAnswer:
         """The frames with ``numbers``, from 1; all of the instance's where there are none given.
+
+        Their sides are halved ``reduce`` times.
 
         Raises:
             NotFound: the instance or a frame does not exist.
@@ -59,25 +78,31 @@ class Frames:
         if beyond > len(instance.frames):
             raise NotFound(f"Frame {beyond} does not exist; there are {len(instance.frames)}")
         pixel = instance.pixel()
-        chosen = representations.frames(ranges, _stored(instance, pixel), len(numbers))
-        kept = chosen.syntax == instance.stored_syntax
-        decode = None if kept else pixel
-        frames = self._frames(address.datastore_id, instance, numbers, decode)
-        return FramesAnswer(chosen, len(numbers), frames)
+        stored = _stored(instance, pixel)
+        work: Work | None = None
+        if reduce:
+            first = await self._library.frame(address.datastore_id, instance, numbers[0])
+            stored = _reduced(instance, pixel, first, reduce, stored)
+        chosen = representations.frames(ranges, stored, len(numbers))
+        if reduce:
+            work = partial(reduced.encode, instance, pixel, reduce, chosen.syntax)
+        elif chosen.syntax != instance.stored_syntax:
+            work = partial(native_frame, instance, pixel)
+        frames = self._frames(address.datastore_id, instance, numbers, work)
+        size = resolutions.reduced(pixel, reduce)
+        return FramesAnswer(chosen, len(numbers), frames, size.rows, size.columns)
 
     async def _frames(
         self,
         datastore_id: str,
         instance: Instance,
         numbers: Sequence[int],
-        decode: ImagePixel | None,
+        work: Work | None,
     ) -> AsyncGenerator[bytes, None]:
 
         async def fetch(number: int) -> bytes:
             frame = await self._library.frame(datastore_id, instance, number)
-            if decode is None:
-                return frame
-            return await self._compute.run(native_frame, instance, decode, frame)
+            return frame if work is None else await self._compute.run(work, frame)
 
         async with aclosing(ordered(numbers, fetch, self._ahead)) as frames:
             async for frame in frames:

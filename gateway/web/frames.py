@@ -6,7 +6,7 @@ from contextlib import aclosing
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.dicomweb import multipart
+from gateway.dicomweb import multipart, reduction
 from gateway.dicomweb.resources import frame_numbers
 from gateway.services.frames import FramesAnswer
 from gateway.web import context
@@ -21,9 +21,17 @@ async def frames(request: Request) -> Response:
 async def respond(request: Request, numbers: Sequence[int]) -> Response:
     """The frames with ``numbers``, all of them where there are none."""
     service = context.services(request).frames
-    answer = await service.retrieve(context.address(request), numbers, context.ranges(request))
-    if answer.count == 1:
-        return await _one(answer)
+    reduce = reduction.parse(context.query(request))
+    answer = await service.retrieve(
+        context.address(request), numbers, context.ranges(request), reduce or 0
+    )
+    response = await (_one(answer) if answer.count == 1 else _many(answer))
+    if reduce is not None:
+        response.headers.update(reduction.headers(answer.rows, answer.columns))
+    return response
+
+
+async def _many(answer: FramesAnswer) -> Response:
     mark = multipart.boundary()
     kind = multipart.content_type(mark, answer.representation.media_type)
     return Stream(await begun(_parts(answer, mark)), kind, None)
