@@ -4,11 +4,9 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
-from gateway.dicom import tags, vrs
+from gateway.dicom import bulkdata, tags, vrs
+from gateway.dicom.bulkdata import BulkLink
 from gateway.dicom.elements import DataSet
-
-BulkLink = Callable[[str], str]
-"""Gives the absolute URI of a bulk value from its path in the data set, ``54000100/1/54001010``."""
 
 _NAME_GROUPS: Final = ("Alphabetic", "Ideographic", "Phonetic")
 _NOT_FINITE: Final = {"NaN": "NaN", "inf": "inf", "-inf": "-inf"}
@@ -39,7 +37,7 @@ def _element(
     if not value:
         return {"vr": vr}
     if vr in vrs.BYTES:
-        if link is not None and len(value) // 4 * 3 - value.count("=", -2) > limit:
+        if link is not None and bulkdata.is_large(vr, value, limit):
             return {"vr": vr, "BulkDataURI": link(at + tags.hex8(tag))}
         return {"vr": vr, "InlineBinary": value}
     return {"vr": vr, "Value": [_CONVERT.get(vr, _text)(item) for item in value]}
@@ -49,16 +47,12 @@ def _text(value: str) -> str | None:
     return value.rstrip(" \0") or None
 
 
-def _code(value: str) -> str | None:
-    return value or None
-
-
 def _ae(value: str) -> str | None:
     return value.strip(" \0") or None
 
 
 def _name(value: str) -> dict[str, str] | None:
-    groups = value.rstrip(" \0").split("=")
+    groups = value.rstrip(" \0").split("=", 2)
     return {key: group for key, group in zip(_NAME_GROUPS, groups, strict=False) if group} or None
 
 
@@ -87,18 +81,17 @@ def _number(value: float) -> float | str:
     return value if math.isfinite(value) else _NOT_FINITE[str(value).replace("nan", "NaN")]
 
 
-def _same(value: Any) -> Any:
+def _same(value: int) -> int:
     return value
 
 
 _CONVERT: Final[dict[str, Callable[[Any], Any]]] = {
     "AE": _ae,
-    "AT": _same,
+    "AT": str.upper,
     "DS": _decimal,
     "FD": _number,
     "FL": _number,
     "IS": _integer,
     "PN": _name,
-    **dict.fromkeys(("AS", "CS", "DA", "DT", "TM", "UI"), _code),
     **dict.fromkeys(("SL", "SS", "SV", "UL", "US", "UV"), _same),
 }
