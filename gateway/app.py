@@ -20,6 +20,7 @@ from gateway.services.metadata import Metadata
 from gateway.services.readiness import Progress, Readiness
 from gateway.services.search import Search
 from gateway.settings import GatewaySettings
+from gateway.web.compression import Compression
 from gateway.web.context import Services
 from gateway.web.errors import on_gateway_error, on_http_exception
 from gateway.web.middleware import RequestLog
@@ -69,7 +70,11 @@ def create_app(
 
     app = Starlette(
         routes=routes(),
-        middleware=[_cors(settings), Middleware(RequestLog)],
+        middleware=[
+            _cors(settings),
+            Middleware(RequestLog),
+            Middleware(Compression, run=compute.run),
+        ],
         exception_handlers={GatewayError: on_gateway_error, HTTPException: on_http_exception},
         lifespan=lifespan,
     )
