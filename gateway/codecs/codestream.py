@@ -12,6 +12,9 @@ from gateway.errors import CodecError
 _SOC: Final = b"\xff\x4f"
 _SIZ: Final = 0xFF51
 _COD: Final = 0xFF52
+_TLM: Final = 0xFF55
+_RPCL: Final = 2  # ISO 15444-1 table A.16
+_LOWEST: Final = 64
 _COMPONENTS: Final = 40  # offsets from SOC into SIZ, the first segment of every codestream
 _DEPTHS: Final = 42
 _JP2_SIGNATURE: Final = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
@@ -83,6 +86,28 @@ def _coding_style(data: bytes, at: int) -> bytes:
             return data[at : at + 14]
         at += 2 + _u16(data, at + 2)
     raise CodecError("the JPEG 2000 codestream has no COD marker")
+
+
+def is_rpcl(frame: bytes) -> bool:
+    """Whether an HTJ2K frame is as 1.2.840.10008.1.2.4.202 wants it (PS3.5 10.18).
+
+    Its packets come by resolution first (RPCL), a TLM segment tells the lengths of its tile-parts,
+    and its lowest resolution has no more than 64 rows or columns.
+    """
+    header, data = jpeg_2000(frame), unboxed(frame)
+    coding = _coding_style(data, 2)
+    lowest = -(-min(header.rows, header.columns) >> coding[9])
+    return coding[5] == _RPCL and lowest <= _LOWEST and _has(_TLM, data)
+
+
+def _has(marker: int, data: bytes) -> bool:
+    """Whether the main header holds a segment with ``marker``."""
+    at = 2
+    while 0xFF00 < _u16(data, at) < 0xFF90:
+        if _u16(data, at) == marker:
+            return True
+        at += 2 + _u16(data, at + 2)
+    return False
 
 
 def jpeg(frame: bytes) -> Codestream:

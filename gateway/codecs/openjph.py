@@ -9,13 +9,15 @@ import numpy as np
 
 from gateway.codecs import openjpeg
 from gateway.codecs.codestream import jpeg_2000, unboxed, with_depth
-from gateway.codecs.samples import Samples, conform, narrow
+from gateway.codecs.quality import tolerance
+from gateway.codecs.samples import Samples, check_stored, conform, contiguous, narrow, narrowable
 from gateway.dicom.image import ImagePixel
 from gateway.errors import CodecError
 
 _LOWEST: Final = 64
 _LEVELS: Final = 5
 _WIDE: Final = 24  # bits: more than 16, so that 32 come back
+_PER_DEVIATION: Final = 2.2  # a quantization step, and the error that it makes
 _MODULE: Final = "imagecodecs._htj2k."
 
 
@@ -69,20 +71,41 @@ def encode(samples: Samples, image: ImagePixel) -> bytes:
     shifted = samples
     if narrowed and not image.signed:
         shifted = (samples.astype(np.int32) - (1 << (bits - 1))).astype(np.int16)
-    frame = _encode(shifted, transform=image.samples == 3)
+    frame = _encode(shifted, image, reversible=True)
     return with_depth(frame, bits, signed=image.signed) if narrowed else frame
 
 
-def _encode(samples: Samples, *, transform: bool) -> bytes:
+def compress(samples: Samples, image: ImagePixel, quality: int) -> bytes:
+    """One frame as irreversible HTJ2K (1.2.840.10008.1.2.4.203), reversible at quality 100.
+
+    Otherwise as ``encode`` writes it. Bits Stored is declared, so that decoders let nothing out
+    beyond its range.
+
+    Raises:
+        CodecError: a sample has more than Bits Stored.
+    """
+    error = tolerance(quality, samples)
+    if not error or not narrowable(image):
+        return encode(samples, image)
+    check_stored(samples, image)
+    bits = image.bits_stored
+    # Steps are fractions of the declared range (ISO 15444-1 E.1): samples that fill their container
+    # are coded as those that fill Bits Stored are.
+    filling = samples << (image.bits_allocated - bits)
+    frame = _encode(filling, image, reversible=False, level=error * _PER_DEVIATION / (1 << bits))
+    return with_depth(frame, bits, signed=image.signed)
+
+
+def _encode(samples: Samples, image: ImagePixel, **options: Any) -> bytes:
     levels = max(_LEVELS, (max(samples.shape[:2]) - 1).bit_length() - _LOWEST.bit_length() + 1)
     try:
         frame = imagecodecs.htj2k_encode(
-            np.ascontiguousarray(samples),
-            reversible=True,
+            contiguous(samples),
             tlm=True,
             tilepart=True,
             resolutions=levels,
-            rgb=transform,
+            rgb=image.samples == 3,
+            **options,
         )
     except (RuntimeError, ValueError, TypeError) as error:
         raise CodecError(f"OpenJPH cannot encode the frame: {error}") from error

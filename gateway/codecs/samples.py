@@ -22,10 +22,39 @@ def narrow(samples: Samples, image: ImagePixel) -> bool:
     return 8 < bits < image.bits_allocated and fits(samples, bits, signed=image.signed)
 
 
+def narrowable(image: ImagePixel) -> bool:
+    """Whether Bits Stored can be declared: not so few that decoders give bytes for words."""
+    return image.bits_allocated == 8 or image.bits_stored > 8
+
+
 def fits(samples: Samples, bits: int, *, signed: bool) -> bool:
     """Whether every sample is within the range of ``bits`` bits."""
-    low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
+    low, high = limits(bits, signed=signed)
     return bool(samples.min() >= low and samples.max() <= high)
+
+
+def check_stored(samples: Samples, image: ImagePixel) -> None:
+    """Refuse samples with more than Bits Stored, which lossy compression would garble.
+
+    What stands above, an overlay or a mark of padding, is no part of the picture's range.
+    """
+    if not fits(samples, image.bits_stored, signed=image.signed):
+        raise CodecError("samples with more than Bits Stored cannot be compressed lossily")
+
+
+def limits(bits: int, *, signed: bool) -> tuple[int, int]:
+    """The smallest and the greatest value of ``bits`` bits."""
+    return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
+
+
+def contiguous(samples: Samples) -> Samples:
+    """``samples`` row by row in memory, with the strides that say so even of one row or column."""
+    return np.ascontiguousarray(samples).reshape(-1).reshape(samples.shape)
+
+
+def as_unsigned(samples: Samples) -> Samples:
+    """The same bits without a sign."""
+    return samples.view(f"<u{samples.dtype.itemsize}")
 
 
 def conform(decoded: Samples, image: ImagePixel, precision: int) -> Samples:

@@ -19,6 +19,8 @@ JPEG_LS: Final = "1.2.840.10008.1.2.4.80"
 JPEG_LS_NEAR: Final = "1.2.840.10008.1.2.4.81"
 JPEG_2000_LOSSLESS: Final = "1.2.840.10008.1.2.4.90"
 JPEG_2000: Final = "1.2.840.10008.1.2.4.91"
+JPEG_2000_PART_2_LOSSLESS: Final = "1.2.840.10008.1.2.4.92"
+JPEG_2000_PART_2: Final = "1.2.840.10008.1.2.4.93"
 HTJ2K_LOSSLESS: Final = "1.2.840.10008.1.2.4.201"
 HTJ2K_LOSSLESS_RPCL: Final = "1.2.840.10008.1.2.4.202"
 HTJ2K: Final = "1.2.840.10008.1.2.4.203"
@@ -84,6 +86,15 @@ _TABLE: Final = (
 
 BY_UID: Final = {syntax.uid: syntax for syntax in _TABLE}
 """The sixteen transfer syntaxes that HealthImaging imports, by UID."""
+
+SENT: Final = BY_UID | {
+    syntax.uid: syntax
+    for syntax in (
+        TransferSyntax(JPEG_2000_PART_2_LOSSLESS, "JPEG 2000 Part 2 (Lossless Only)", "image/jpx"),
+        TransferSyntax(JPEG_2000_PART_2, "JPEG 2000 Part 2", "image/jpx"),
+    )
+}
+"""These and those that HealthImaging does not import but frames can be brought to, by UID."""
 
 
 def is_encapsulated(uid: str) -> bool:

@@ -36,7 +36,7 @@ _DEFAULTS: Final = {
     "image/dicom-rle": ts.RLE,
     "image/jls": ts.JPEG_LS,
     "image/jp2": ts.JPEG_2000_LOSSLESS,
-    "image/jpx": "1.2.840.10008.1.2.4.92",
+    "image/jpx": ts.JPEG_2000_PART_2_LOSSLESS,
     _HTJ2K: ts.HTJ2K_LOSSLESS,
     _HTJ2K_ALIAS: ts.HTJ2K_LOSSLESS,
 }
@@ -45,7 +45,7 @@ _DEFAULTS: Final = {
 
 def media_type(syntax: str) -> str:
     """The media type of a frame in ``syntax``."""
-    known = ts.BY_UID.get(syntax)
+    known = ts.SENT.get(syntax)
     return known.media_type if known else OCTET_STREAM
 
 
