@@ -69,6 +69,7 @@ SAMPLES = {
     "public_url": "https://gateway.example/x",
     "cors_origins": "https://viewer.example",
     "log_level": "error",
+    "negotiation": "strict",
     "connect_timeout": "1.25",
     "read_timeout": "2.5",
     "max_attempts": "2",
