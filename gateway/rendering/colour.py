@@ -10,8 +10,11 @@ from gateway.errors import CodecError
 from gateway.rendering.presentation import Picture
 from gateway.rendering.stored import Stored
 
-_POINT: Final = 20
-"""Bits behind the point in fixed-point arithmetic: with samples of eight, 32 hold every sum."""
+_UNIT: Final = 587_000
+"""What stands for 1 in integers: the equations are then exact, and 32 bits hold bytes' sums."""
+
+_BLOCK: Final = 1 << 15
+"""Pixels converted at a time."""
 
 _RGB: Final = frozenset({"RGB", *MULTI_COMPONENT_TRANSFORM})
 _FULL: Final = frozenset({"YBR_FULL", "YBR_FULL_422"})
@@ -43,6 +46,15 @@ def picture(samples: Samples, image: ImagePixel, stored: Stored) -> Picture:
 
 
 def _from_ybr(values: Samples, bits: int, *, partial: bool) -> Samples:
+    """``values`` as RGB, a few rows at a time, which a processor's cache can hold."""
+    rgb: Samples = np.empty(values.shape, f"<u{values.dtype.itemsize}")
+    step = max(1, _BLOCK // values.shape[1])
+    for row in range(0, len(values), step):
+        _convert(values[row : row + step], bits, rgb[row : row + step], partial=partial)
+    return rgb
+
+
+def _convert(values: Samples, bits: int, rgb: Samples, *, partial: bool) -> None:
     """The inverse of the equations for YBR, rounded to nearest and clipped.
 
     Full luminance and chroma take all of the range; partial ones 219 and 224 of 255 above 16.
@@ -52,17 +64,18 @@ def _from_ybr(values: Samples, bits: int, *, partial: bool) -> Samples:
     wide = np.int32 if bits <= 8 else np.int64
     planes: list[Samples] = [values[..., plane].astype(wide) for plane in range(3)]
     luminance = planes[0] - int(16 * unit) if partial else planes[0]
-    luminance = luminance * _fixed(brightness) + (1 << (_POINT - 1))
-    blue, red = (plane - (1 << (bits - 1)) for plane in planes[1:])
-    rgb: Samples = np.empty(values.shape, wide)
-    for plane, (of_blue, of_red) in enumerate(_CHROMA):
-        rgb[..., plane] = luminance + _fixed(of_blue * depth) * blue + _fixed(of_red * depth) * red
-    clipped: Samples = np.clip(rgb >> _POINT, 0, top)
-    return clipped
+    luminance = luminance * _fixed(brightness) + _UNIT // 2
+    chromas = [plane - (1 << (bits - 1)) for plane in planes[1:]]
+    for plane, factors in enumerate(_CHROMA):
+        total = luminance.copy()
+        for factor, chroma in zip(factors, chromas, strict=True):
+            if factor:
+                total += chroma * _fixed(factor * depth)
+        rgb[..., plane] = np.clip(total // _UNIT, 0, top)
 
 
 def _fixed(number: float) -> int:
-    return round(number * (1 << _POINT))
+    return round(number * _UNIT)
 
 
 def _bytes(values: Samples, bits: int) -> Picture:

@@ -159,7 +159,8 @@ def _reduced(whole: Mask, size: tuple[int, ...]) -> Mask:
     while whole.shape[0] > size[0] or whole.shape[1] > size[1]:
         odd = [(0, side % 2) for side in whole.shape]
         rows, columns = ((side + 1) // 2 for side in whole.shape)
-        whole = np.pad(whole, odd).reshape(rows, 2, columns, 2).any(axis=(1, 3))
+        blocks = np.pad(whole, odd).reshape(rows, 2, columns, 2)
+        whole = np.logical_or.reduce(blocks, axis=(1, 3))
     fitted = np.zeros(size, np.bool_)
     _put(fitted, whole, (0, 0))
     return fitted
