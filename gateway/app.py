@@ -22,6 +22,7 @@ from gateway.services.search import Search
 from gateway.settings import GatewaySettings
 from gateway.web.compression import Compression
 from gateway.web.context import Services
+from gateway.web.entities import fingerprint
 from gateway.web.errors import on_gateway_error, on_http_exception
 from gateway.web.middleware import RequestLog
 from gateway.web.routes import routes
@@ -60,6 +61,7 @@ def create_app(
         Frames(library, compute, settings.fetch_ahead),
         BulkData(library),
         Readiness(library, settings.datastore_id, progress),
+        fingerprint(settings),
     )
 
     @asynccontextmanager

@@ -56,6 +56,19 @@ class GatewaySettings(BaseSettings):
         pattern="^(lenient|strict)$",
         description="How Accept is read: `lenient` as viewers mean it, `strict` as PS3.18 has it.",
     )
+    image_set_policy: str = Field(
+        "merge",
+        pattern="^(merge|primary|flag)$",
+        description="What image sets that are not primary come to: `merge` (they count where no "
+        "primary one has the instance), `primary` (they are reached by `imageSetId` only), `flag` "
+        "(as `merge`, and answers say what comes from them).",
+    )
+    frame_max_age: int = Field(
+        86_400,
+        ge=0,
+        le=31_536_000,
+        description="Seconds for which a client may keep frames without asking again.",
+    )
     connect_timeout: float = Field(
         3.0, gt=0, le=60, description="Seconds to connect to HealthImaging."
     )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Final
 
 from gateway.dicomweb import conditions
@@ -43,6 +44,7 @@ def choose(wanted: Mapping[str, float]) -> str | None:
     return next((name for name in (*CODINGS, IDENTITY) if wanted.get(name, 0.0) == best > 0), None)
 
 
+@lru_cache(256)
 def is_text(content_type: str) -> bool:
     """Whether a body is worth a coding: JSON, XML and other text, also in parts; never pixels."""
     parts = _PARTS.match(content_type)

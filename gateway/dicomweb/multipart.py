@@ -3,9 +3,12 @@
 import secrets
 
 
-def boundary() -> str:
-    """A boundary that no content contains: 128 random bits."""
-    return secrets.token_hex(16)
+def boundary(tag: str = "") -> str:
+    """A boundary that no content contains: 128 bits, random or of the answer's entity tag.
+
+    With a tag, the same answer is the same bytes again, as a strong tag promises.
+    """
+    return tag.strip('"') or secrets.token_hex(16)
 
 
 def content_type(mark: str, part_type: str) -> str:

@@ -15,7 +15,7 @@ _COMMA_LISTS: Final = frozenset({"UI", "CS"})
 _NOT_LISTS: Final = vrs.SINGLE_TEXT
 _MAX_LENGTH: Final = 16_384
 _UID: Final = re.compile(r"[0-9.]{1,256}")
-_IGNORED: Final = frozenset({"accept", "charset"})
+_IGNORED: Final = frozenset({"accept", "charset", "versionId"})
 
 
 class Level(Enum):
@@ -45,6 +45,7 @@ class Query:
     limit: int | None = None
     offset: int = 0
     image_set_id: str | None = None
+    version: int | None = None
 
 
 def parse(level: Level, pairs: Iterable[tuple[str, str]], uids: Mapping[int, str]) -> Query:

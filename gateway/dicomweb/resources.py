@@ -9,18 +9,25 @@ from gateway.errors import InvalidRequest
 
 _FRAME: Final = re.compile(r"[1-9][0-9]{0,8}")
 _BULK_PATH: Final = re.compile(r"[0-9A-Fa-f]{8}(?:/[1-9][0-9]{0,5}/[0-9A-Fa-f]{8}){0,16}")
+_VERSION: Final = re.compile(r"[1-9][0-9]{0,8}")
 _MAX_FRAMES: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A study, series or instance in a data store; without ``series`` it is the whole study."""
+    """A study, series or instance in a data store; without ``series`` it is the whole study.
+
+    Only the image set ``image_set_id`` is read where there is one, in its latest version or in
+    ``version``. ``as_of`` is equal for what has to be read as it was at the same moment.
+    """
 
     datastore_id: str
     study: str
     series: str | None = None
     instance: str | None = None
     image_set_id: str | None = None
+    version: int | None = None
+    as_of: int | None = None
 
 
 def check_uid(name: str, value: str) -> str:
@@ -61,16 +68,42 @@ def bulk_path(text: str) -> tuple[int, ...]:
     return tuple(int(part, 10 if at % 2 else 16) for at, part in enumerate(parts))
 
 
+def version_number(text: str) -> int:
+    """The number of a version of an image set, from 1.
+
+    Raises:
+        InvalidRequest: it is not one.
+    """
+    if not _VERSION.fullmatch(text):
+        raise InvalidRequest("versionId must be a whole number, 1 or more", "versionId")
+    return int(text)
+
+
+def pinned(root: str, image_set_id: str, version: int) -> str:
+    """The service root of an answer out of one version of an image set: its URLs lead there too."""
+    return f"{root}?imageSetId={image_set_id}&versionId={version}"
+
+
+def _below(root: str, path: str) -> str:
+    url, mark, pin = root.partition("?")
+    return f"{url}{path}{mark}{pin}"
+
+
 def study_url(root: str, study: str) -> str:
-    """The URL of a study below the service root ``root``."""
-    return f"{root}/studies/{study}"
+    """The URL of a study below the service root ``root``, which may be pinned."""
+    return _below(root, f"/studies/{study}")
 
 
 def series_url(root: str, study: str, series: str) -> str:
     """The URL of a series."""
-    return f"{study_url(root, study)}/series/{series}"
+    return _below(root, f"/studies/{study}/series/{series}")
 
 
 def instance_url(root: str, study: str, series: str, instance: str) -> str:
     """The URL of an instance."""
-    return f"{series_url(root, study, series)}/instances/{instance}"
+    return _below(root, f"/studies/{study}/series/{series}/instances/{instance}")
+
+
+def bulk_data_url(root: str, study: str, series: str, instance: str, path: str) -> str:
+    """The URL of a binary value of an instance; ``path`` as ``bulk_path`` reads it."""
+    return _below(root, f"/studies/{study}/series/{series}/instances/{instance}/bulkdata/{path}")

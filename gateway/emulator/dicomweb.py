@@ -101,7 +101,8 @@ def parse(operation: str, path: Mapping[str, str], wire: Request) -> Call:
         raise invalid(str(error)) from error
     parameters: dict[str, Any] = {"datastoreId": path["datastore"], "frames": frames}
     if "study" in uids:
-        parameters["address"] = Address(path["datastore"], **uids, image_set_id=image_set_id)
+        place = (uids["study"], uids.get("series"), uids.get("instance"))
+        parameters["address"] = Address(path["datastore"], *place, image_set_id)
     return Call(operation, parameters | {"ranges": accept.parse(wire.header("accept"))})
 
 

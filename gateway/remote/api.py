@@ -29,6 +29,12 @@ class HealthImaging(Protocol):
         """The pages of SearchImageSets for ``criteria``, fetched as they are asked for."""
         ...
 
+    async def properties(
+        self, datastore_id: str, image_set_id: str, version: int | None
+    ) -> Summary:
+        """One image set, its latest version where none is given; without DICOMTags."""
+        ...
+
     async def metadata(self, datastore_id: str, image_set_id: str, version: int | None) -> bytes:
         """The gzip document of an image set, of its latest version where none is given."""
         ...

@@ -64,11 +64,17 @@ class HealthImagingClient:
                 return
             arguments["nextToken"] = answer["nextToken"]
 
+    async def properties(
+        self, datastore_id: str, image_set_id: str, version: int | None
+    ) -> Summary:
+        """What GetImageSet says of an image set."""
+        arguments = _named(datastore_id, image_set_id, version)
+        answer = await self._call("GetImageSet", lambda: self._client.get_image_set(**arguments))
+        return _summary({**answer, "version": int(answer["versionId"])})
+
     async def metadata(self, datastore_id: str, image_set_id: str, version: int | None) -> bytes:
         """The document of an image set, gzip-compressed as it comes."""
-        arguments = {"datastoreId": datastore_id, "imageSetId": image_set_id}
-        if version is not None:
-            arguments["versionId"] = str(version)
+        arguments = _named(datastore_id, image_set_id, version)
 
         def fetch() -> bytes:
             answer = self._client.get_image_set_metadata(**arguments)
@@ -104,6 +110,11 @@ class HealthImagingClient:
         """End the threads; calls under way are waited for."""
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
         self._client.close()
+
+
+def _named(datastore_id: str, image_set_id: str, version: int | None) -> dict[str, str]:
+    arguments = {"datastoreId": datastore_id, "imageSetId": image_set_id}
+    return arguments if version is None else {**arguments, "versionId": str(version)}
 
 
 def _summary(item: Mapping[str, Any]) -> Summary:

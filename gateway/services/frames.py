@@ -27,13 +27,17 @@ Work = Callable[[bytes], bytes]
 
 @dataclass(frozen=True, slots=True)
 class FramesAnswer:
-    """``count`` frames of ``rows`` and ``columns``, in the order asked for."""
+    """``count`` frames of ``rows`` and ``columns``, in the order asked for.
+
+    ``identity`` is what their bytes follow from.
+    """
 
     representation: Representation
     count: int
     frames: AsyncGenerator[bytes, None]
     rows: int
     columns: int
+    identity: tuple[str, ...]
 
 
 def _stored(instance: Instance, pixel: ImagePixel) -> Stored:
@@ -51,6 +55,15 @@ def _reduced(
     if not syntaxes:
         raise NotAcceptable("The frames cannot be had at a lower resolution")
     return replace(stored, syntax=syntaxes[0], lossless=syntaxes[1:], lossy=())
+
+
+def _identity(
+    instance: Instance, numbers: Sequence[int], chosen: Representation, pixel: ImagePixel | None
+) -> tuple[str, ...]:
+    """What the bytes of frames follow from; ``pixel`` where they are not those that are stored."""
+    made = (instance.stored_syntax, instance.source_syntax, str(pixel)) if pixel else ()
+    frames = (instance.frames[number - 1] for number in numbers)
+    return (chosen.accept, *made, instance.image_set_id, *frames)
 
 
 class Frames:
@@ -90,7 +103,8 @@ class Frames:
             work = partial(native_frame, instance, pixel)
         frames = self._frames(address.datastore_id, instance, numbers, work)
         size = resolutions.reduced(pixel, reduce)
-        return FramesAnswer(chosen, len(numbers), frames, size.rows, size.columns)
+        identity = _identity(instance, numbers, chosen, pixel if work else None)
+        return FramesAnswer(chosen, len(numbers), frames, size.rows, size.columns, identity)
 
     async def _frames(
         self,

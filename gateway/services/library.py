@@ -1,7 +1,7 @@
 """Finding stored instances: which image sets hold a study, their documents, their frames.
 
 Image sets that share a study are merged here. Where several hold the same SOP instance, the primary
-one counts, then the newest.
+one counts, then the newest. Whether those that are not primary count at all is a setting.
 """
 
 import asyncio
@@ -46,6 +46,7 @@ class Library:
     def __init__(self, remote: HealthImaging, settings: GatewaySettings) -> None:
         self._remote = remote
         self._ttl = settings.search_ttl
+        self._policy = settings.image_set_policy
         self._ahead = settings.fetch_ahead
         self._documents: MemoryCache[ImageSet] = MemoryCache(
             settings.metadata_cache_mb << 20, lambda found: found.size * _PARSED_PER_BYTE
@@ -58,8 +59,16 @@ class Library:
     def search(
         self, datastore_id: str, criteria: Mapping[str, Any]
     ) -> AsyncIterator[list[Summary]]:
-        """The pages of a search, never from a cache."""
-        return self._remote.search(datastore_id, criteria)
+        """The pages of a search, never from a cache; of the image sets that count."""
+        return self._counting(self._remote.search(datastore_id, criteria))
+
+    async def _counting(
+        self, pages: AsyncIterator[list[Summary]]
+    ) -> AsyncGenerator[list[Summary], None]:
+        """``pages`` without image sets that do not count; those that nobody calls primary do."""
+        async for page in pages:
+            every = self._policy != "primary"
+            yield [one for one in page if every or one.primary is not False]
 
     async def image_set(
         self, datastore_id: str, image_set_id: str, version: int | None = None
@@ -70,12 +79,41 @@ class Library:
             content = await self._remote.metadata(datastore_id, image_set_id, version)
             return await asyncio.to_thread(document.parse, image_set_id, content)
 
-        key = (datastore_id, image_set_id, version, self._moment() if version is None else 0)
+        key = (datastore_id, image_set_id, version, self.moment() if version is None else 0)
         return await self._documents.get(key, fetch)
 
-    def _moment(self) -> int:
+    def moment(self) -> int:
         """Changes whenever what is not pinned to a version has to be looked up anew."""
         return int(time.monotonic() / self._ttl) if self._ttl else time.monotonic_ns()
+
+    async def pinned(
+        self, datastore_id: str, image_set_id: str, version: int | None, as_of: int | None = None
+    ) -> Summary:
+        """One image set, whatever the policy, with a version: the latest where none is given.
+
+        Raises:
+            NotFound: it does not exist.
+        """
+
+        async def fetch() -> _Listing:
+            return _Listing((await self._remote.properties(datastore_id, image_set_id, version),))
+
+        if version is not None and self._policy != "flag":
+            return Summary(image_set_id, version, 0.0, None, {})
+        key = (datastore_id, image_set_id, version, self.moment() if as_of is None else as_of)
+        return (await self._studies.get(key, fetch)).summaries[0]
+
+    async def held(self, address: Address) -> tuple[Summary, ...]:
+        """The image sets that may hold what is at ``address``, the preferred first.
+
+        Raises:
+            NotFound: the image set that it names does not exist.
+        """
+        datastore_id, only = address.datastore_id, address.image_set_id
+        if only is not None:
+            return (await self.pinned(datastore_id, only, address.version, address.as_of),)
+        summaries = await self.study(datastore_id, address.study, address.as_of)
+        return tuple(one for one in summaries if _may_hold(one, address.series))
 
     async def image_sets(
         self, datastore_id: str, summaries: Iterable[Summary]
@@ -89,21 +127,26 @@ class Library:
             async for found in documents:
                 yield found
 
-    async def study(self, datastore_id: str, study: str) -> tuple[Summary, ...]:
-        """The image sets of a study, the preferred ones first; looked up anew after a moment."""
+    async def study(
+        self, datastore_id: str, study: str, as_of: int | None = None
+    ) -> tuple[Summary, ...]:
+        """The image sets of a study that count, the preferred first; looked up anew after a moment.
+
+        What has been looked up at the moment ``as_of`` is not looked up again.
+        """
 
         async def fetch() -> _Listing:
             criteria = {
                 "filters": [{"values": [{"DICOMStudyInstanceUID": study}], "operator": "EQUAL"}]
             }
             found: list[Summary] = []
-            async for page in self._remote.search(datastore_id, criteria):
+            async for page in self.search(datastore_id, criteria):
                 found += page
                 if len(found) >= _MAX_IMAGE_SETS:
                     break
             return _Listing(tuple(by_preference(found)))
 
-        key = (datastore_id, study, self._moment())
+        key = (datastore_id, study, self.moment() if as_of is None else as_of)
         return (await self._studies.get(key, fetch)).summaries
 
     async def batches(self, address: Address) -> AsyncGenerator[list[Instance], None]:
@@ -140,17 +183,12 @@ class Library:
         self, address: Address
     ) -> AsyncGenerator[AsyncGenerator[ImageSet, None], None]:
         """The image sets that may hold ``address``, series by series, the preferred first."""
-        if address.image_set_id is not None:
-            only = Summary(address.image_set_id, None, 0.0, None, {})
-            yield self.image_sets(address.datastore_id, [only])
-            return
         series: dict[str, list[Summary]] = {}
-        summaries = await self.study(address.datastore_id, address.study)
+        summaries = await self.held(address)
         known = all(summary.tags.get(_SERIES_UID) for summary in summaries)
         for summary in summaries:
-            if _may_hold(summary, address.series):
-                uid = str(summary.tags[_SERIES_UID]) if known else ""
-                series.setdefault(uid, []).append(summary)
+            uid = str(summary.tags[_SERIES_UID]) if known else ""
+            series.setdefault(uid, []).append(summary)
         for members in sorted(series.values(), key=_series_order):
             yield self.image_sets(address.datastore_id, members)
 

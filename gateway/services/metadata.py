@@ -8,7 +8,7 @@ import orjson
 
 from gateway.dicom import jsonmodel, tags
 from gateway.dicom.image import pixel_element
-from gateway.dicomweb.resources import Address, instance_url
+from gateway.dicomweb.resources import Address, bulk_data_url
 from gateway.imagesets.document import Instance
 from gateway.services.compute import Compute
 from gateway.services.library import Library
@@ -16,11 +16,15 @@ from gateway.services.library import Library
 
 def dicom_json(instance: Instance, root: str, limit: int) -> dict[str, Any]:
     """All attributes of an instance; pixels and large values as links below ``root``."""
-    base = f"{instance_url(root, instance.study, instance.series, instance.sop)}/bulkdata/"
-    found: dict[str, Any] = jsonmodel.encode(instance.dataset(), lambda path: base + path, limit)
+    uids = (instance.study, instance.series, instance.sop)
+
+    def url(path: str) -> str:
+        return bulk_data_url(root, *uids, path)
+
+    found: dict[str, Any] = jsonmodel.encode(instance.dataset(), url, limit)
     if instance.frames:
         tag, vr = pixel_element(instance.pixel())
-        found[tags.hex8(tag)] = {"vr": vr, "BulkDataURI": base + tags.hex8(tag)}
+        found[tags.hex8(tag)] = {"vr": vr, "BulkDataURI": url(tags.hex8(tag))}
         found = dict(sorted(found.items()))
     return found
 

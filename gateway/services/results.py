@@ -127,9 +127,9 @@ def encode(query: Query, unit: Unit, root: str, inline_limit: int) -> dict[str, 
         optional = {attributes.AVAILABLE_TRANSFER_SYNTAX} - query.include
         always = {tag: element for tag, element in always.items() if tag not in optional}
     dataset: DataSet = sorted([*stored, *always.values()], key=lambda element: element[0])
-    base = resources.instance_url(root, first.study, first.series, first.sop)
+    uids = (first.study, first.series, first.sop)
     found: dict[str, Any] = jsonmodel.encode(
-        dataset, lambda path: f"{base}/bulkdata/{path}", inline_limit
+        dataset, lambda path: resources.bulk_data_url(root, *uids, path), inline_limit
     )
     return found
 

@@ -72,7 +72,9 @@ class Search:
         window = _Window(query.offset, limit, [])
         truncated = False
         if query.image_set_id is not None:
-            document = await self._library.image_set(datastore_id, query.image_set_id)
+            document = await self._library.image_set(
+                datastore_id, query.image_set_id, query.version
+            )
             await self._match(query, document.instances.values(), window, modalities=True)
         else:
             summaries, truncated = await self._find(datastore_id, query)

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from gateway.dicom.tags import is_pixel_data
 from gateway.dicomweb import multipart
 from gateway.dicomweb.resources import bulk_path
-from gateway.web import context, frames
+from gateway.web import context, entities, frames
 from gateway.web.streams import plain
 
 
@@ -20,7 +20,7 @@ async def bulkdata(request: Request) -> Response:
     media_type = answer.representation.media_type
     if not answer.representation.multipart:
         return plain(answer.content, media_type)
-    mark = multipart.boundary()
+    mark = await entities.boundary(request)
     head = multipart.part_head(mark, media_type, len(answer.content))
     body = b"".join((head, answer.content, multipart.PART_TAIL, multipart.end(mark)))
     return plain(body, multipart.content_type(mark, media_type))

@@ -7,10 +7,10 @@ from typing import Final
 
 import brotli
 import zstandard
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.dicomweb import codings, conditions
+from gateway.dicomweb import codings
 from gateway.web.errors import problem
 
 Coder = Callable[[bytes, bool], bytes]
@@ -77,18 +77,22 @@ class Compression:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        accepted = _accepted(conditions.joined(headers.getlist("accept-encoding")))
+        accepted = _accepted(_header(scope, b"accept-encoding"))
         coding = codings.choose(accepted)
         if coding is None:
             available = [*codings.CODINGS, codings.IDENTITY]
             refusal = problem(406, "No acceptable content coding is available", available=available)
             await refusal(scope, receive, send)
             return
-        known = conditions.joined(headers.getlist("if-none-match")) or ""
+        known = _header(scope, b"if-none-match") or ""
         _forget_codings(scope, accepted)
         answer = _Answer(send, self._run, scope["method"], coding, accepted, known)
         await self._app(scope, receive, answer)
+
+
+def _header(scope: Scope, name: bytes) -> str | None:
+    lines = [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+    return ", ".join(lines) if lines else None
 
 
 def _forget_codings(scope: Scope, accepted: Mapping[str, float]) -> None:
@@ -100,6 +104,11 @@ def _forget_codings(scope: Scope, accepted: Mapping[str, float]) -> None:
             else (name, value)
             for name, value in scope["headers"]
         ]
+
+
+def _is_text(message: Message) -> bool:
+    kinds = (value for name, value in message["headers"] if name == b"content-type")
+    return codings.is_text(next(kinds, b"").decode("latin-1"))
 
 
 class _Answer:
@@ -133,10 +142,11 @@ class _Answer:
             await self._code(message, self._coder)
 
     async def _start(self, message: Message) -> None:
-        headers = MutableHeaders(scope=message)
-        if message["status"] == 304:
-            self._restate(headers)
-        elif self._codes(message["status"], headers):
+        status = message["status"]
+        if status == 304:
+            self._restate(MutableHeaders(scope=message))
+        elif status not in _WITHOUT_BODY and _is_text(message) and self._codes(message):
+            headers = MutableHeaders(scope=message)
             self._name(headers)
             if "content-length" in headers and not self._headless:
                 self._held = message  # its new length follows with the body
@@ -150,11 +160,10 @@ class _Answer:
         if "etag" in headers:
             headers["etag"] = codings.known_tag(headers["etag"], self._known, self._coding)
 
-    def _codes(self, status: int, headers: MutableHeaders) -> bool:
-        """Whether the body is compressed; decided by the headers alone, so that HEAD agrees."""
-        if status in _WITHOUT_BODY or "content-encoding" in headers:
-            return False
-        if not codings.is_text(headers.get("content-type", "")):
+    def _codes(self, message: Message) -> bool:
+        """Whether a text is compressed; decided by the headers alone, so that HEAD agrees."""
+        headers = MutableHeaders(scope=message)
+        if "content-encoding" in headers:
             return False
         headers.add_vary_header("Accept-Encoding")
         large = int(headers.get("content-length", _SMALLEST)) >= _SMALLEST

@@ -11,6 +11,7 @@ from gateway.dicomweb import accept, resources
 from gateway.dicomweb.accept import Accept
 from gateway.dicomweb.resources import Address
 from gateway.errors import InvalidRequest, NotFound
+from gateway.remote.api import Summary
 from gateway.services.bulkdata import BulkData
 from gateway.services.frames import Frames
 from gateway.services.instances import Instances
@@ -38,6 +39,7 @@ class Services:
     frames: Frames
     bulkdata: BulkData
     readiness: Readiness
+    fingerprint: str
 
 
 def services(request: Request) -> Services:
@@ -88,15 +90,18 @@ def address(request: Request) -> Address:
     """The study, series or instance that the path names.
 
     Raises:
-        InvalidRequest: a UID or image set identifier is malformed.
+        InvalidRequest: a UID, an image set identifier or a version is malformed.
     """
     path: Mapping[str, str] = request.path_params
+    found = pinned(request)
     return Address(
         datastore_id(request),
         resources.check_uid("study", path["study"]),
         resources.check_uid("series", path["series"]) if "series" in path else None,
         resources.check_uid("instance", path["instance"]) if "instance" in path else None,
         image_set_id(request),
+        version_id(request) if found is None else found.version,
+        getattr(request.state, "as_of", None),
     )
 
 
@@ -106,10 +111,56 @@ def image_set_id(request: Request) -> str | None:
     Raises:
         InvalidRequest: it is not an identifier of 32 characters.
     """
-    given = request.query_params.get("imageSetId")
+    given = _only(request, "imageSetId")
     if given is not None and not _is_identifier(given):
         raise InvalidRequest("imageSetId is not an image set identifier", "imageSetId")
     return given
+
+
+def version_id(request: Request) -> int | None:
+    """The query parameter ``versionId``.
+
+    Raises:
+        InvalidRequest: it is no version, or there is no image set that it could be of.
+    """
+    given = _only(request, "versionId")
+    if given is None:
+        return None
+    if "imageSetId" not in request.query_params:
+        raise InvalidRequest("versionId is of no use without imageSetId", "versionId")
+    return resources.version_number(given)
+
+
+def _only(request: Request, name: str) -> str | None:
+    if not request.scope["query_string"]:
+        return None
+    given = set(request.query_params.getlist(name))
+    if len(given) > 1:
+        raise InvalidRequest(f"{name} is given twice with different values", name)
+    return next(iter(given), None)
+
+
+async def pin(request: Request) -> None:
+    """Settle what is read: all as of this moment; of an image set that is named, one version.
+
+    Raises:
+        InvalidRequest: the image set or its version is malformed.
+        NotFound: there is no such image set.
+    """
+    library = services(request).library
+    request.state.as_of = library.moment()
+    if not request.scope["query_string"]:
+        return
+    image_set, number = image_set_id(request), version_id(request)
+    if image_set is not None:
+        place = (datastore_id(request), image_set, number)
+        request.state.pinned = await library.pinned(*place, request.state.as_of)
+
+
+def pinned(request: Request) -> Summary | None:
+    """The image set that alone is read, once ``pin`` has settled it."""
+    found: Summary | None = getattr(request.state, "pinned", None)
+    return found
 
 
 def _is_identifier(text: str) -> bool:
@@ -118,8 +169,15 @@ def _is_identifier(text: str) -> bool:
 
 
 def root(request: Request) -> str:
-    """The service root that the client uses, for the URLs in an answer."""
-    return f"{base_url(request)}{service_path(request)}"
+    """The service root that the client uses, for the URLs in an answer.
+
+    They lead to the image set and version that the answer is made of, where the client named one.
+    """
+    url = f"{base_url(request)}{service_path(request)}"
+    found = pinned(request)
+    if found is None or found.version is None:
+        return url
+    return resources.pinned(url, found.image_set_id, found.version)
 
 
 def service_path(request: Request) -> str:

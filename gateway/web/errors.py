@@ -47,7 +47,8 @@ def problem(status: int, detail: str, **members: object) -> Response:
     """A problem document."""
     body = {"title": http.HTTPStatus(status).phrase, "status": status, "detail": detail}
     found = body | {key: value for key, value in members.items() if value}
-    return Response(orjson.dumps(found), status, media_type=PROBLEM_JSON)
+    headers = {"Cache-Control": "no-store"}
+    return Response(orjson.dumps(found), status, headers, PROBLEM_JSON)
 
 
 async def on_gateway_error(_: Request, error: Exception) -> Response:

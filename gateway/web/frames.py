@@ -9,8 +9,8 @@ from starlette.responses import Response
 from gateway.dicomweb import multipart, reduction
 from gateway.dicomweb.resources import frame_numbers
 from gateway.services.frames import FramesAnswer
-from gateway.web import context
-from gateway.web.streams import Stream, begun, plain
+from gateway.web import context, entities
+from gateway.web.streams import plain, stream
 
 
 async def frames(request: Request) -> Response:
@@ -25,26 +25,26 @@ async def respond(request: Request, numbers: Sequence[int]) -> Response:
     answer = await service.retrieve(
         context.address(request), numbers, context.ranges(request), reduce or 0
     )
-    response = await (_one(answer) if answer.count == 1 else _many(answer))
+    if unmodified := entities.immutable(request, *answer.identity):
+        return unmodified
+    mark = await entities.boundary(request)
+    if answer.count == 1:
+        response = await _one(answer, mark)
+    else:
+        kind = multipart.content_type(mark, answer.representation.media_type)
+        response = await stream(request, _parts(answer, mark), kind)
     if reduce is not None:
         response.headers.update(reduction.headers(answer.rows, answer.columns))
     return response
 
 
-async def _many(answer: FramesAnswer) -> Response:
-    mark = multipart.boundary()
-    kind = multipart.content_type(mark, answer.representation.media_type)
-    return Stream(await begun(_parts(answer, mark)), kind, None)
-
-
-async def _one(answer: FramesAnswer) -> Response:
+async def _one(answer: FramesAnswer, mark: str) -> Response:
     """A single frame goes out in one piece: viewers decode it while it arrives, by its length."""
     async with aclosing(answer.frames) as source:
         frame = await anext(source)
     part_type = answer.representation.content_type
     if not answer.representation.multipart:
         return plain(frame, part_type)
-    mark = multipart.boundary()
     head = multipart.part_head(mark, part_type, len(frame))
     body = b"".join((head, frame, multipart.PART_TAIL, multipart.end(mark)))
     return plain(body, multipart.content_type(mark, answer.representation.media_type))

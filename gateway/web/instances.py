@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from gateway.dicomweb import multipart
 from gateway.services.instances import InstancesAnswer
-from gateway.web import context
-from gateway.web.streams import Stream, begun
+from gateway.web import context, entities
+from gateway.web.streams import stream
 
 
 async def instances(request: Request) -> Response:
@@ -17,10 +17,10 @@ async def instances(request: Request) -> Response:
     service = context.services(request).instances
     answer = await service.retrieve(context.address(request), context.ranges(request))
     if not answer.representation.multipart:
-        return Stream(await begun(_single(answer)), answer.representation.content_type, None)
-    mark = multipart.boundary()
+        return await stream(request, _single(answer), answer.representation.content_type)
+    mark = await entities.boundary(request)
     kind = multipart.content_type(mark, answer.representation.media_type)
-    return Stream(await begun(_parts(answer, mark)), kind, None)
+    return await stream(request, _parts(answer, mark), kind)
 
 
 async def _single(answer: InstancesAnswer) -> AsyncGenerator[bytes, None]:

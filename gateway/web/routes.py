@@ -1,27 +1,24 @@
 """Every route of the gateway: method, path below the service root, handler, clause of PS3.18."""
 
-from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.web import bulkdata, frames, health, instances, metadata, pages, search
-
-Handler = Callable[[Request], Awaitable[Response]]
+from gateway.web import bulkdata, entities, frames, health, instances, metadata, pages, search
+from gateway.web.entities import Freshness, Handler
 
 ROOTS: Final = ("/dicomweb", "/datastore/{datastore}")
 """The service roots: the default data store's, and AHI's own paths for any."""
 
 
 class Transaction(NamedTuple):
-    """One line of the table."""
+    """One line of the table; ``freshness`` is how its answers are cached."""
 
     method: str
     path: str
     handler: Handler
     clause: str
+    freshness: Freshness = Freshness.STORED
 
 
 _STUDY: Final = "/studies/{study}"
@@ -34,25 +31,28 @@ DICOMWEB: Final = (
     Transaction("GET", f"{_INSTANCE}/metadata", metadata.metadata, "10.4.1.1.4"),
     Transaction("GET", f"{_SERIES}/metadata", metadata.metadata, "10.4.1.1.4"),
     Transaction("GET", f"{_STUDY}/metadata", metadata.metadata, "10.4.1.1.4"),
-    Transaction("GET", f"{_SERIES}/instances", search.instances, "10.6"),
-    Transaction("GET", f"{_STUDY}/series", search.series, "10.6"),
-    Transaction("GET", f"{_STUDY}/instances", search.instances, "10.6"),
-    Transaction("GET", "/studies", search.studies, "10.6"),
-    Transaction("GET", "/series", search.series, "10.6"),
-    Transaction("GET", "/instances", search.instances, "10.6"),
+    Transaction("GET", f"{_SERIES}/instances", search.instances, "10.6", Freshness.MADE),
+    Transaction("GET", f"{_STUDY}/series", search.series, "10.6", Freshness.MADE),
+    Transaction("GET", f"{_STUDY}/instances", search.instances, "10.6", Freshness.MADE),
+    Transaction("GET", "/studies", search.studies, "10.6", Freshness.MADE),
+    Transaction("GET", "/series", search.series, "10.6", Freshness.MADE),
+    Transaction("GET", "/instances", search.instances, "10.6", Freshness.MADE),
     Transaction("GET", _INSTANCE, instances.instances, "10.4.1.1.3"),
     Transaction("GET", _SERIES, instances.instances, "10.4.1.1.2"),
     Transaction("GET", _STUDY, instances.instances, "10.4.1.1.1"),
 )
 
 OPERATIONS: Final = (
-    Transaction("GET", "/", pages.index, ""),
-    Transaction("GET", "/healthz", health.healthz, ""),
-    Transaction("GET", "/readyz", health.readyz, ""),
+    Transaction("GET", "/", pages.index, "", Freshness.MADE),
+    Transaction("GET", "/healthz", health.healthz, "", Freshness.FLEETING),
+    Transaction("GET", "/readyz", health.readyz, "", Freshness.FLEETING),
 )
 
 
 def routes() -> list[Route]:
     """The table as Starlette takes it."""
     below = [line._replace(path=root + line.path) for root in ROOTS for line in DICOMWEB]
-    return [Route(line.path, line.handler, methods=[line.method]) for line in (*OPERATIONS, *below)]
+    return [
+        Route(line.path, entities.served(line.handler, line.freshness), methods=[line.method])
+        for line in (*OPERATIONS, *below)
+    ]

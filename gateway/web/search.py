@@ -1,5 +1,7 @@
 """QIDO-RS: search for studies, series and instances (PS3.18 10.6)."""
 
+from dataclasses import replace
+
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -29,7 +31,6 @@ async def instances(request: Request) -> Response:
 async def _search(request: Request, level: Level) -> Response:
     media_type = representations.documents(context.ranges(request)).media_type
     datastore_id = context.datastore_id(request)
-    context.image_set_id(request)
     names = {"study": 0x0020000D, "series": 0x0020000E}
     uids = {
         tag: check_uid(name, request.path_params[name])
@@ -37,6 +38,8 @@ async def _search(request: Request, level: Level) -> Response:
         if name in request.path_params
     }
     query = rules.parse(level, context.query(request), uids)
+    if only := context.pinned(request):
+        query = replace(query, version=only.version)
     answer = await context.services(request).search.run(datastore_id, query, context.root(request))
     response = plain(orjson.dumps(answer.results), media_type)
     for warning in answer.warnings:

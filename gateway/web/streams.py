@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Protocol
 
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -28,6 +29,10 @@ class Stream(StreamingResponse):
     ) -> None:
         super().__init__(source, headers=dict(headers or {}), media_type=content_type)
         self._source = source
+
+    async def discard(self) -> None:
+        """Have done with the source: something else is answered."""
+        await self._source.aclose()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer; a failure of the source aborts it, so that nobody takes it for whole."""
@@ -59,6 +64,14 @@ class _Begun:
 async def begun(source: AsyncGenerator[bytes, None]) -> Source:
     """``source`` with its first piece made: what fails until then fails with a proper status."""
     return _Begun(await anext(source, b""), source)
+
+
+async def stream(
+    request: Request, source: AsyncGenerator[bytes, None], content_type: str
+) -> Stream:
+    """The answer of something that is known to be there: for a HEAD nothing of it is made."""
+    made = source if request.method == "HEAD" else await begun(source)
+    return Stream(made, content_type, None)
 
 
 def plain(content: bytes, content_type: str) -> Response:

@@ -70,6 +70,8 @@ SAMPLES = {
     "cors_origins": "https://viewer.example",
     "log_level": "error",
     "negotiation": "strict",
+    "image_set_policy": "primary",
+    "frame_max_age": "60",
     "connect_timeout": "1.25",
     "read_timeout": "2.5",
     "max_attempts": "2",

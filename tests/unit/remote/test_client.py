@@ -209,6 +209,19 @@ def test_a_document_comes_as_it_is_sent(server, version, query):
     assert server.requests == [(path, query, b"")]
 
 
+@pytest.mark.parametrize(("version", "query"), [(None, {}), (7, {"version": ["7"]})])
+@pytest.mark.parametrize(("told", "primary"), [({}, None), ({"isPrimary": False}, False)])
+def test_what_an_image_set_is(server, version, query, told, primary):
+    answer = {"datastoreId": STORE, "imageSetId": SET, "versionId": "7", "imageSetState": "ACTIVE"}
+    found = ask(
+        server,
+        lambda client: client.properties(STORE, SET, version),
+        Answer({**answer, **told, "updatedAt": 1700000000.25}),
+    )
+    assert found == Summary(SET, 7, 1700000000.25, primary, {})
+    assert server.requests == [(f"/datastore/{STORE}/imageSet/{SET}/getImageSet", query, b"")]
+
+
 def test_a_frame_comes_as_it_is_sent(server):
     content = bytes(range(256)) * 300
     answer = Answer(content, 200, {"Content-Type": "image/jph"})
@@ -247,9 +260,10 @@ def test_a_data_store_is_there_if_it_is_active(server, status):
         metadata,
         lambda client: client.frame(STORE, SET, FRAME),
         lambda client: client.check(STORE),
+        lambda client: client.properties(STORE, SET, None),
         lambda client: pages(client, {}),
     ],
-    ids=["metadata", "frame", "check", "search"],
+    ids=["metadata", "frame", "check", "properties", "search"],
 )
 def test_an_error_on_the_wire_is_one_of_ours(server, use, code, status, error):
     with pytest.raises(error) as raised:

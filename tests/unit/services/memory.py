@@ -8,11 +8,12 @@ import asyncio
 import copy
 import gzip
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from gateway.errors import NotFound, UpstreamInvalid
 from gateway.remote.api import Summary
+from gateway.services.library import Library
 from gateway.settings import GatewaySettings
 
 DATASTORE = "d" * 32
@@ -58,6 +59,21 @@ _TAGS = {
 def settings(**changes: Any) -> GatewaySettings:
     """Settings of a gateway that lists every study anew."""
     return GatewaySettings(**{"datastore_id": DATASTORE, "search_ttl": 0.0, **changes})
+
+
+def with_library(
+    remote: "MemoryHealthImaging", scenario: Callable[[Library], Awaitable[Any]], **changes: Any
+) -> Any:
+    """The result of ``scenario`` with a library over ``remote``."""
+
+    async def run() -> Any:
+        library = Library(remote, settings(**changes))
+        try:
+            return await scenario(library)
+        finally:
+            await library.close()
+
+    return asyncio.run(run())
 
 
 def instance(sop: str, number: int = 1, **attributes: Any) -> dict[str, Any]:
@@ -186,6 +202,17 @@ class MemoryHealthImaging:
             if datastore_id != DATASTORE:
                 raise NotFound("no such data store")
             yield found[start : start + self._page]
+
+    async def properties(
+        self, datastore_id: str, image_set_id: str, version: int | None
+    ) -> Summary:
+        await self._call("properties", (image_set_id, version), image_set_id)
+        if datastore_id != DATASTORE or image_set_id not in self._sets:
+            raise NotFound("no such image set")
+        summary = self._sets[image_set_id][0]
+        if version not in (None, summary.version):
+            raise NotFound("no such version")
+        return summary
 
     async def metadata(self, datastore_id: str, image_set_id: str, version: int | None) -> bytes:
         await self._call("metadata", (image_set_id, version), image_set_id)

@@ -10,7 +10,14 @@ from gateway.dicomweb.resources import Address
 from gateway.errors import NotFound, UpstreamInvalid, UpstreamUnavailable
 from gateway.remote.api import Summary
 from gateway.services.library import Library, by_preference
-from tests.unit.services.memory import DATASTORE, MemoryHealthImaging, image_set, instance, settings
+from tests.unit.services.memory import (
+    DATASTORE,
+    MemoryHealthImaging,
+    image_set,
+    instance,
+    settings,
+    with_library,
+)
 
 STUDY = "1.2.3"
 
@@ -21,17 +28,6 @@ def summary(name, primary=None, updated=0.0):
 
 def names(summaries):
     return [one.image_set_id for one in summaries]
-
-
-def with_library(remote, scenario, **changes):
-    async def run():
-        library = Library(remote, settings(**changes))
-        try:
-            return await scenario(library)
-        finally:
-            await library.close()
-
-    return asyncio.run(run())
 
 
 def batches(remote, *place, image_set_id=None, **changes):
@@ -209,7 +205,7 @@ def test_one_image_set_by_its_name():
     remote = study_of_two_series()
     copy = remote.add(image_set(STUDY, "1.2.3.10", instance("1.2.3.10.9")))
     assert batches(remote, image_set_id=copy) == [["1.2.3.10.9"]]
-    assert remote.calls == [("metadata", (copy, None))]
+    assert remote.calls == [("properties", (copy, None)), ("metadata", (copy, 1))]
     with pytest.raises(NotFound):
         batches(remote, "1.2.3.2", image_set_id=copy)
     other = remote.add(image_set("1.2.5", "1.2.5.1", instance("1.2.5.1.1")))

@@ -1,0 +1,188 @@
+"""What all answers have in common: an entity tag, conditions, ranges, a cache policy and HEAD.
+
+A handler says nothing of it. The tag of an answer that follows from image sets names what its bytes
+follow from: the versions of those image sets, the request, and this program. So a client that has
+the tag is answered before anything is read.
+"""
+
+import functools
+import http
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from enum import Enum
+from importlib.metadata import version
+from typing import Final, assert_never
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from gateway import __version__
+from gateway.dicomweb import codings, conditions, multipart
+from gateway.dicomweb.conditions import Outcome
+from gateway.settings import GatewaySettings
+from gateway.web import context, partial
+from gateway.web.errors import problem
+from gateway.web.streams import Stream
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+_MAKERS: Final = ("imagecodecs", "numpy", "orjson", "pillow")
+"""Libraries whose next version may write other bytes for the same content."""
+
+_REVALIDATED: Final = "private, no-cache"
+_NOT_KEPT: Final = "no-store"
+
+
+class Freshness(Enum):
+    """How the tag of an answer comes about, and whether caches may keep it."""
+
+    STORED = "stored"
+    """From what is stored at the address; caches ask again each time."""
+
+    MADE = "made"
+    """From the bytes, which are few and made anew for each request; caches ask again each time."""
+
+    FLEETING = "fleeting"
+    """No tag, and nothing for a cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """The tag of an answer, ``""`` if it is not known beforehand, and its Cache-Control."""
+
+    tag: str
+    cache: str = _REVALIDATED
+
+
+def fingerprint(settings: GatewaySettings) -> str:
+    """What beside the request and the image sets decides answers: this program as it is set.
+
+    Equal for all processes that serve the same, wherever they listen.
+    """
+    made = settings.model_dump_json(exclude={"host", "port", "log_level"})
+    return conditions.entity_tag(__version__, made, *(version(name) for name in _MAKERS))
+
+
+def served(handler: Handler, freshness: Freshness) -> Handler:
+    """``handler`` with all that this module does for its answers."""
+
+    @functools.wraps(handler)
+    async def serve(request: Request) -> Response:
+        if freshness is Freshness.FLEETING:
+            response = await handler(request)
+            response.headers["Cache-Control"] = _NOT_KEPT
+            return response
+        request.state.freshness = freshness
+        await context.pin(request)
+        if "if-none-match" in request.headers:
+            entity = await _entity(request)
+            if conditions.names(_header(request, "if-none-match"), entity.tag):
+                return _not_modified(entity)
+        return await _finished(request, await handler(request))
+
+    return serve
+
+
+def immutable(request: Request, *determinants: str) -> Response | None:
+    """Say what the bytes of the answer follow from, as they do for ever; 304 if the client has it.
+
+    For frames: what a frame is does not change with the versions of its image set.
+    """
+    services = context.services(request)
+    seconds = services.settings.frame_max_age
+    cache = f"private, max-age={seconds}, immutable" if seconds else _REVALIDATED
+    made = (services.fingerprint, request.scope["query_string"], *determinants)
+    entity = Entity(conditions.entity_tag(*made), cache)
+    request.state.entity = entity
+    known = conditions.names(_header(request, "if-none-match"), entity.tag)
+    return _not_modified(entity) if known else None
+
+
+async def boundary(request: Request) -> str:
+    """The boundary of a multipart answer: the same as long as its tag is."""
+    return multipart.boundary((await _entity(request)).tag)
+
+
+async def _entity(request: Request) -> Entity:
+    """What is known of the answer to ``request`` beforehand."""
+    found: Entity | None = getattr(request.state, "entity", None)
+    if found is None:
+        stored = getattr(request.state, "freshness", None) is Freshness.STORED
+        found = Entity(await _stored_tag(request) if stored else "")
+        request.state.entity = found
+    return found
+
+
+async def _stored_tag(request: Request) -> str:
+    """The tag of what is made of the image sets at the address; ``""`` where there are none."""
+    services = context.services(request)
+    held = await services.library.held(context.address(request))
+    if not held:
+        return ""
+    scope = request.scope
+    wanted = (scope["path"], scope["query_string"], *request.headers.getlist("accept"))
+    image_sets = (f"{one.image_set_id}/{one.version}" for one in held)
+    return conditions.entity_tag(
+        services.fingerprint, context.root(request), *wanted, "", *image_sets
+    )
+
+
+async def _finished(request: Request, response: Response) -> Response:
+    if response.status_code != http.HTTPStatus.OK:
+        return response
+    entity = await _entity(request)
+    if not entity.tag and not isinstance(response, StreamingResponse):
+        entity = replace(entity, tag=_made_tag(response))
+    response.raw_headers.append((b"vary", b"Accept"))
+    response.raw_headers.append((b"cache-control", entity.cache.encode()))
+    if entity.tag:
+        response.raw_headers.append((b"etag", entity.tag.encode()))
+        response = await _met(request, response, entity)
+    if request.method == "HEAD" and not isinstance(response, StreamingResponse):
+        response.body = b""  # its Content-Length stays
+    return response
+
+
+def _made_tag(response: Response) -> str:
+    """The tag of a small answer, its warnings and its other headers included."""
+    lines = (part for line in response.raw_headers for part in line)
+    return conditions.entity_tag(bytes(response.body), *lines)
+
+
+async def _met(request: Request, response: Response, entity: Entity) -> Response:
+    """The answer under the request's conditions and ranges (RFC 9110 13.2.2)."""
+    if_match, if_none_match = _header(request, "if-match"), _header(request, "if-none-match")
+    outcome = conditions.evaluate(if_match, if_none_match, entity.tag)
+    if outcome is not Outcome.PERFORM and isinstance(response, Stream):
+        await response.discard()
+    match outcome:
+        case Outcome.NOT_MODIFIED:
+            return _not_modified(entity)
+        case Outcome.FAILED:
+            return problem(412, "The resource is not what If-Match says")
+        case Outcome.PERFORM:
+            return _partial(request, response, entity)
+        case _:
+            assert_never(outcome)
+
+
+def _partial(request: Request, response: Response, entity: Entity) -> Response:
+    """The ranges of a body that is there as a whole; text goes out whole, in whatever coding."""
+    text = codings.is_text(response.headers.get("content-type", ""))
+    if text or isinstance(response, StreamingResponse):
+        return response
+    response.headers["Accept-Ranges"] = "bytes"
+    wanted = request.headers.get("range")
+    counts = conditions.range_counts(request.headers.get("if-range"), entity.tag)
+    if wanted is None or not counts or request.method != "GET":
+        return response
+    return partial.answer(response, wanted)
+
+
+def _not_modified(entity: Entity) -> Response:
+    headers = {"ETag": entity.tag, "Cache-Control": entity.cache, "Vary": "Accept"}
+    return Response(status_code=304, headers=headers)
+
+
+def _header(request: Request, name: str) -> str | None:
+    return conditions.joined(request.headers.getlist(name))
