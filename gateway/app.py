@@ -18,6 +18,7 @@ from gateway.services.instances import Instances
 from gateway.services.library import Library
 from gateway.services.metadata import Metadata
 from gateway.services.readiness import Progress, Readiness
+from gateway.services.rendered import Rendered
 from gateway.services.search import Search
 from gateway.settings import GatewaySettings
 from gateway.web.compression import Compression
@@ -60,6 +61,7 @@ def create_app(
         Instances(library, compute, settings.fetch_ahead),
         Frames(library, compute, settings.fetch_ahead),
         BulkData(library),
+        Rendered(library, compute, settings),
         Readiness(library, settings.datastore_id, progress),
         fingerprint(settings),
     )

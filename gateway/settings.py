@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import Field, ValidationError
+from pydantic import Field, FilePath, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _IDENTIFIER: Final = r"^[0-9a-z]{32}$"
@@ -100,6 +100,23 @@ class GatewaySettings(BaseSettings):
     )
     inline_limit: int = Field(
         1024, ge=0, description="Bytes of a binary value beyond which metadata give a BulkDataURI."
+    )
+    viewport_max_side: int = Field(
+        8192, ge=1, le=16_383, description="Pixels a side that a viewport of a picture may have."
+    )
+    thumbnail_side: int = Field(
+        128, ge=16, le=2048, description="Pixels a side that a thumbnail has at the most."
+    )
+    animation_max_frames: int = Field(
+        500, ge=1, description="Frames that an animated GIF or WebP may have."
+    )
+    animation_max_megapixels: int = Field(
+        64, ge=1, le=1024, description="Million pixels that all frames of an animation may have."
+    )
+    annotation_font: FilePath | None = Field(
+        None,
+        description="TrueType or OpenType font of text burnt into pictures; DejaVu Sans, with "
+        "Latin, Greek, Cyrillic, Hebrew and Arabic letters, where not set.",
     )
 
 

@@ -16,10 +16,13 @@ def content_type(mark: str, part_type: str) -> str:
     return f'multipart/related; type="{part_type}"; boundary={mark}'
 
 
-def part_head(mark: str, part_type: str, length: int | None = None) -> bytes:
-    """What stands before a part's content; ``length`` in bytes where it is known."""
+def part_head(
+    mark: str, part_type: str, length: int | None = None, location: str | None = None
+) -> bytes:
+    """What stands before a part's content; ``length`` in bytes and its URI where they are known."""
     size = "" if length is None else f"\r\nContent-Length: {length}"
-    return f"--{mark}\r\nContent-Type: {part_type}{size}\r\n\r\n".encode()
+    place = "" if location is None else f"\r\nContent-Location: {location}"
+    return f"--{mark}\r\nContent-Type: {part_type}{size}{place}\r\n\r\n".encode()
 
 
 PART_TAIL = b"\r\n"

@@ -1,7 +1,7 @@
-"""Query parameters of rendered resources and thumbnails (PS3.18 8.3.5), parsed or refused by name."""
+"""Query parameters of rendered resources and thumbnails (PS3.18 8.3.5), or refused by name."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -127,7 +127,9 @@ def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
 def _annotations(value: str) -> tuple[str, ...]:
     keywords = tuple(dict.fromkeys(part.strip() for part in value.split(",")))
     if not all(map(_KEYWORD.fullmatch, keywords)):
-        raise InvalidRequest("annotation must be a list of keywords: patient, technique", "annotation")
+        raise InvalidRequest(
+            "annotation must be a list of keywords: patient, technique", "annotation"
+        )
     return keywords
 
 

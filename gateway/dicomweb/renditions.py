@@ -1,11 +1,17 @@
-"""Which rendered media type a client gets (PS3.18 8.7.4 and 8.7.8.1), in an envelope or without."""
+"""Which rendered media type a client gets (PS3.18 8.7.4 and 10.4.4), in an envelope or without.
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+A resource of one picture or document goes out without an envelope, one of several as parts. Viewers
+ask for thumbnails with an envelope, or for a stream of bytes, and mean one JPEG all the same; they
+get it, and one picture that stands for a study or series too, unless the request is read strictly.
+"""
+
+from collections.abc import Sequence
 from typing import Final
 
-from gateway.dicomweb.accept import MediaRange
-from gateway.errors import NotAcceptable
+from gateway.dicom.transfer_syntaxes import OCTET_STREAM
+from gateway.dicomweb import negotiation
+from gateway.dicomweb.accept import Accept, MediaRange
+from gateway.dicomweb.negotiation import ANY, MULTIPART, Representation, covers, is_envelope
 
 JPEG: Final = "image/jpeg"
 PNG: Final = "image/png"
@@ -22,95 +28,50 @@ ANIMATIONS: Final = (GIF, WEBP)
 WITH_PROFILE: Final = frozenset({JPEG, PNG, WEBP})
 """The media types that can carry an ICC profile."""
 
-_ANY: Final = "*/*"
-_MULTIPART: Final = frozenset({"multipart/related", "multipart/*"})
-_BYTES: Final = "application/octet-stream"
 _ALIASES: Final = {"image/jpg": JPEG}
-_RENDERED: Final = frozenset({"image", "video", "text", "model", "*"})
-_DOCUMENTS: Final = frozenset({"application/pdf", "application/*"})
+_RENDERED: Final = ("image/", "video/", "text/", "model/", "application/pdf", "application/*", ANY)
 
 
-@dataclass(frozen=True, slots=True)
-class Rendition:
-    """What goes out: ``media_type`` of a picture or document; ``multipart`` as parts of many."""
+def choose(accept: Accept, single: Sequence[str], parts: Sequence[str]) -> Representation:
+    """What the client likes best of the media types that a resource can be rendered in.
 
-    media_type: str
-    multipart: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """A media type that would do, or a wildcard; ``multipart`` None is either way."""
-
-    media_type: str
-    multipart: bool | None
-
-    @property
-    def rank(self) -> int:
-        """The more specific, the higher (RFC 9110 12.5.1)."""
-        return 0 if self.media_type == _ANY else 1 if self.media_type.endswith("/*") else 2
-
-    def takes(self, offer: Rendition) -> bool:
-        if self.multipart is not None and self.multipart != offer.multipart:
-            return False
-        kind = offer.media_type.lower()
-        return self.media_type in (kind, f"{kind.partition('/')[0]}/*", _ANY)
-
-
-def choose(
-    ranges: Iterable[MediaRange], single: Sequence[str], parts: Sequence[str], *, strict: bool
-) -> Rendition:
-    """The rendition that the client likes best.
-
-    ``single`` are the media types to be had without an envelope and ``parts`` those to be had in a
-    multipart answer, the default first. Where all is one picture, viewers get it without an
-    envelope even if they ask for one, or for a stream of bytes; ``strict`` refuses that.
+    ``single`` are those without an envelope and ``parts`` those of parts, the default first.
 
     Raises:
         NotAcceptable: the client accepts none of them.
     """
-    offers = [Rendition(kind, False) for kind in single] + [Rendition(kind, True) for kind in parts]
-    wishes = list(_wishes(ranges, strict=strict, enveloped=bool(parts)))
-    for wish in wishes:
-        for offer in offers:
-            if wish.takes(offer) and _closest(wishes, offer) is wish:
-                return offer
-    available = (*single, *(f'multipart/related; type="{kind}"' for kind in parts))
-    what = "in an acceptable form" if available else "rendered"
-    raise NotAcceptable(f"The resource cannot be had {what}", available)
+    offers = [Representation("", kind, multipart=False) for kind in single]
+    offers += [Representation("", kind) for kind in parts]
+
+    def rank(wanted: MediaRange, offer: Representation) -> int | None:
+        kind = _kind(wanted)
+        if kind == OCTET_STREAM and not accept.strict:
+            return None if offer.multipart else 0
+        opened = not parts and not accept.strict
+        if not (opened or is_envelope(wanted, offer)):
+            return None
+        return 0 if covers(kind, offer.media_type.lower()) else None
+
+    return negotiation.choose(accept, offers, rank)
 
 
-def envelopes(ranges: Iterable[MediaRange], *, strict: bool) -> tuple[bool, ...]:
+def envelopes(accept: Accept) -> tuple[bool, ...]:
     """The ways in which a study or series may be answered, the preferred first.
 
-    True is a part for each picture, False one picture for all, which is never what the standard
-    means (PS3.18 10.4.4): with ``strict`` there is only the first.
+    True is a part for each picture and document, False one picture that stands for all; a strict
+    reading never means that (PS3.18 10.4.4).
     """
-    found = dict.fromkeys(
-        bool(wish.multipart) if not strict else True
-        for wish in _wishes(ranges, strict=strict, enveloped=True)
-        if _is_rendered(wish.media_type) and (not strict or wish.multipart is not False)
-    )
+    found: dict[bool, None] = {}
+    for wanted in accept:
+        kind = _kind(wanted)
+        multipart = wanted.type in MULTIPART and kind != OCTET_STREAM
+        if accept.strict and (multipart or wanted.type == ANY):
+            found[True] = None
+        elif not accept.strict and (kind == OCTET_STREAM or kind.startswith(_RENDERED)):
+            found[multipart] = None
     return tuple(found)
 
 
-def _wishes(ranges: Iterable[MediaRange], *, strict: bool, enveloped: bool) -> Iterator[_Wish]:
-    for wanted in ranges:
-        multipart = wanted.type in _MULTIPART
-        kind = (wanted.value("type") or _ANY).lower() if multipart else wanted.type
-        kind = _ALIASES.get(kind, kind)
-        if kind == _BYTES and not strict:
-            yield _Wish(_ANY, False)
-        elif kind == _ANY and not multipart:
-            yield _Wish(_ANY, None)
-        else:
-            yield _Wish(kind, multipart if enveloped or strict else None)
-
-
-def _closest(wishes: Sequence[_Wish], offer: Rendition) -> _Wish | None:
-    taking = [wish for wish in wishes if wish.takes(offer)]
-    return max(taking, key=lambda wish: wish.rank, default=None)
-
-
-def _is_rendered(kind: str) -> bool:
-    return kind.partition("/")[0] in _RENDERED or kind in _DOCUMENTS
+def _kind(wanted: MediaRange) -> str:
+    kind = negotiation.kind(wanted, ANY)
+    return _ALIASES.get(kind, kind)

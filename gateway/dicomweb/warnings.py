@@ -1,4 +1,6 @@
-"""Warning headers of QIDO-RS (PS3.18 8.3.4.4 and 10.6.3.1.1)."""
+"""Warning headers (PS3.18 8.3.4.4, 8.3.5.1.1 and 10.6.3.1.1)."""
+
+from collections.abc import Iterable
 
 AGENT = "dicomweb-gateway"
 
@@ -22,3 +24,8 @@ def not_supported(parameter: str) -> str:
     return _warning(
         f"The {parameter} parameter is not supported. Only literal matching has been performed."
     )
+
+
+def annotations(values: Iterable[str]) -> str:
+    """Kinds of text that were to be burnt in are not known (PS3.18 8.3.5.1.1)."""
+    return _warning(f"The following annotation values are not supported: {', '.join(values)}")

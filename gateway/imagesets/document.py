@@ -65,6 +65,18 @@ class Instance:
         own = self.attributes.get("Modality")
         return str(own or (element[2][0] if element and element[2] else "")).strip()
 
+    @property
+    def sop_class(self) -> str:
+        """SOP Class UID, ``""`` where there is none."""
+        return str(self.attributes.get("SOPClassUID") or "").strip(" \0")
+
+    @property
+    def image_type(self) -> tuple[str, ...]:
+        """The values of Image Type, none where there are none."""
+        found = self.attributes.get("ImageType") or ()
+        values = found if isinstance(found, list) else str(found).split("\\")
+        return tuple(str(value).strip() for value in values)
+
     def pixel(self) -> ImagePixel:
         """The layout of the samples, without the cost of the whole data set."""
         own = {key: self.attributes[key] for key in _IMAGE_PIXEL if key in self.attributes}

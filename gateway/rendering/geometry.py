@@ -68,7 +68,7 @@ def _pixels(length: float, most: int) -> int:
 
 
 def reduction(wanted: Plan, most: int) -> int:
-    """How often the source may be halved and still has the pixels of ``wanted``; ``most`` at most."""
+    """How often the source may be halved and has the pixels of ``wanted``, ``most`` at most."""
     left, top, right, bottom = wanted.box
     for reduce in range(most, 0, -1):
         step = 1 << reduce

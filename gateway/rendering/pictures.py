@@ -1,4 +1,4 @@
-"""Pictures as files that browsers show: stills and animations of 8 bits per channel (PS3.18 8.7.4)."""
+"""Pictures as files that browsers show: stills and animations of 8 bits (PS3.18 8.7.4)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO

@@ -18,6 +18,7 @@ from gateway.services.instances import Instances
 from gateway.services.library import Library
 from gateway.services.metadata import Metadata
 from gateway.services.readiness import Readiness
+from gateway.services.rendered import Rendered
 from gateway.services.search import Search
 from gateway.settings import GatewaySettings
 
@@ -38,6 +39,7 @@ class Services:
     instances: Instances
     frames: Frames
     bulkdata: BulkData
+    rendered: Rendered
     readiness: Readiness
     fingerprint: str
 

@@ -4,7 +4,17 @@ from typing import Final, NamedTuple
 
 from starlette.routing import Route
 
-from gateway.web import bulkdata, entities, frames, health, instances, metadata, pages, search
+from gateway.web import (
+    bulkdata,
+    entities,
+    frames,
+    health,
+    instances,
+    metadata,
+    pages,
+    rendered,
+    search,
+)
 from gateway.web.entities import Freshness, Handler
 
 ROOTS: Final = ("/dicomweb", "/datastore/{datastore}")
@@ -24,8 +34,17 @@ class Transaction(NamedTuple):
 _STUDY: Final = "/studies/{study}"
 _SERIES: Final = "/studies/{study}/series/{series}"
 _INSTANCE: Final = "/studies/{study}/series/{series}/instances/{instance}"
+_FRAMES: Final = f"{_INSTANCE}/frames/{{frames}}"
 
 DICOMWEB: Final = (
+    Transaction("GET", f"{_FRAMES}/rendered", rendered.rendered, "10.4.1.1.3"),
+    Transaction("GET", f"{_INSTANCE}/rendered", rendered.rendered, "10.4.1.1.3"),
+    Transaction("GET", f"{_SERIES}/rendered", rendered.rendered, "10.4.1.1.3"),
+    Transaction("GET", f"{_STUDY}/rendered", rendered.rendered, "10.4.1.1.3"),
+    Transaction("GET", f"{_FRAMES}/thumbnail", rendered.thumbnail, "10.4.1.1.8"),
+    Transaction("GET", f"{_INSTANCE}/thumbnail", rendered.thumbnail, "10.4.1.1.8"),
+    Transaction("GET", f"{_SERIES}/thumbnail", rendered.thumbnail, "10.4.1.1.8"),
+    Transaction("GET", f"{_STUDY}/thumbnail", rendered.thumbnail, "10.4.1.1.8"),
     Transaction("GET", f"{_INSTANCE}/frames/{{frames}}", frames.frames, "10.4.1.1.6"),
     Transaction("GET", f"{_INSTANCE}/bulkdata/{{path:path}}", bulkdata.bulkdata, "10.4.1.1.5"),
     Transaction("GET", f"{_INSTANCE}/metadata", metadata.metadata, "10.4.1.1.4"),

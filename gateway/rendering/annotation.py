@@ -1,0 +1,161 @@
+"""Text burnt into pictures where ``annotation`` asks for it (PS3.18 8.3.5.1.1)."""
+
+import math
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from gateway.dicom import elements
+from gateway.dicom.elements import DataSet
+from gateway.rendering.lettering import Lettering
+
+_NAME: Final = 0x00100010
+_FRAME_GROUPS: Final = 0x52009230
+_PLANE_POSITION: Final = 0x00209113
+_POSITION: Final = 0x00200032
+_DATE: Final = re.compile(r"(\d{4})(\d{2})(\d{2})")
+_TIME: Final = re.compile(r"(\d{2})(\d{2})(\d{2})?.*")
+_LARGEST, _SMALLEST = 28, 7
+_LINES: Final = 40  # of text of the usual size above each other in a picture
+
+
+def burn(
+    picture: NDArray[np.uint8],
+    keywords: Collection[str],
+    dataset: DataSet,
+    frame: tuple[int, int],
+    lettering: Lettering,
+) -> NDArray[np.uint8]:
+    """``picture`` with patient information at its top and that of the procedure at its bottom.
+
+    ``keywords`` say which of the two; ``frame`` is a frame's number and how many there are.
+    """
+    image = Image.fromarray(np.ascontiguousarray(picture))
+    used = 0
+    if "patient" in keywords:
+        lines = list(filter(None, _patient(dataset, lettering)))
+        used = _Block(image, lines, lettering, image.height).write(0.0)
+    if "technique" in keywords:
+        lines = list(filter(None, _technique(dataset, *frame)))
+        _Block(image, lines, lettering, image.height - used).write(1.0)
+    return np.asarray(image)
+
+
+def _patient(dataset: DataSet, lettering: Lettering) -> Iterator[str]:
+    yield _person(elements.text(dataset, _NAME), lettering)
+    yield elements.text(dataset, 0x00100020)
+    yield _joined(_date(elements.text(dataset, 0x00100030)), elements.text(dataset, 0x00100040))
+
+
+def _technique(dataset: DataSet, number: int, frames: int) -> Iterator[str]:
+    yield elements.text(dataset, 0x0008103E)  # Series Description
+    yield _joined(
+        elements.text(dataset, 0x00080060),
+        _labelled("Series", elements.text(dataset, 0x00200011)),
+        _labelled("Image", elements.text(dataset, 0x00200013)),
+        f"Frame {number}/{frames}" if frames > 1 else "",
+    )
+    yield _labelled("Position", _position(dataset, number))
+    day, clock = elements.text(dataset, 0x00080020), elements.text(dataset, 0x00080030)
+    yield _joined(_date(day), _time(clock))
+
+
+def _person(name: str, lettering: Lettering) -> str:
+    """A component group of a PN (PS3.5 6.2.1.1) that can be drawn, as ``Family, Given Middle``."""
+    groups = [_written(group) for group in name.split("=") if group.strip("^ ")]
+    return next(filter(lettering.draws, groups), next(iter(groups), ""))
+
+
+def _written(group: str) -> str:
+    family, *others = (part.strip() for part in group.split("^"))
+    return ", ".join(filter(None, (family, " ".join(filter(None, others)))))
+
+
+def _date(text: str) -> str:
+    found = _DATE.fullmatch(text)
+    return "-".join(found.groups()) if found else text
+
+
+def _time(text: str) -> str:
+    found = _TIME.fullmatch(text)
+    return ":".join(filter(None, found.groups())) if found else text
+
+
+def _position(dataset: DataSet, number: int) -> str:
+    """Image Position (Patient) of the image, or of the frame with ``number``."""
+    groups = elements.find(dataset, _FRAME_GROUPS)
+    group = groups[2][number - 1] if groups and number <= len(groups[2]) else []
+    planes = elements.find(group, _PLANE_POSITION)
+    found = elements.find(planes[2][0] if planes and planes[2] else dataset, _POSITION)
+    return " \\ ".join(map(str, found[2])) if found else ""
+
+
+def _labelled(label: str, value: str) -> str:
+    return f"{label} {value}" if value else ""
+
+
+def _joined(*parts: str) -> str:
+    return "  ".join(filter(None, parts))
+
+
+class _Block:
+    """Lines of text in the largest letters that fit the width of ``image``, up to a usual size.
+
+    What is higher than ``height`` has no place and is left out at the end.
+    """
+
+    def __init__(
+        self, image: Image.Image, lines: Sequence[str], lettering: Lettering, height: int
+    ) -> None:
+        size = min(max(min(image.size) // _LINES, _SMALLEST + 3), _LARGEST)
+        self._image = image
+        self._draw = ImageDraw.Draw(image)
+        self._margin = max(size // 3, 1)
+        room = image.width - 2 * self._margin
+        self._font = lettering.font(size)
+        while size > _SMALLEST and any(self._font.getlength(line) > room for line in lines):
+            size -= 1
+            self._font = lettering.font(size)
+        self._stroke = max(size // 10, 1)
+        self._pieces = [part for line in lines for part in _wrapped(line, self._font, room)]
+        while self._pieces and self._box()[1] > height:
+            self._pieces.pop()
+
+    def _box(self) -> tuple[float, float]:
+        """Where the letters begin below their origin, and the height of all with its margins."""
+        _, top, _, bottom = self._draw.multiline_textbbox(
+            (0, 0), "\n".join(self._pieces), self._font, stroke_width=self._stroke
+        )
+        return top, bottom - top + 2 * self._margin
+
+    def write(self, place: float) -> int:
+        """Write at the top of the image (0), at its bottom (1) or between; the height it takes."""
+        if not self._pieces:
+            return 0
+        top, height = self._box()
+        at = (self._margin, self._margin - top + (self._image.height - height) * place)
+        white, black = (255, 0) if self._image.mode == "L" else ("#fff", "#000")
+        self._draw.multiline_text(
+            at,
+            "\n".join(self._pieces),
+            white,
+            self._font,
+            stroke_width=self._stroke,
+            stroke_fill=black,
+        )
+        return math.ceil(height)
+
+
+def _wrapped(line: str, font: ImageFont.FreeTypeFont, room: float) -> Iterable[str]:
+    """``line`` in pieces that fit, cut where they are full: no letter of a name is lost."""
+    piece = ""
+    for letter in line:
+        if piece and font.getlength(piece + letter) > room:
+            yield piece
+            piece = ""
+        piece += letter
+    yield piece

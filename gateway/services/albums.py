@@ -1,0 +1,157 @@
+"""Pictures of an image's frames: fetched, painted in threads, encoded one by one or as one."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeAlias, TypeVar
+
+from gateway.dicomweb.rendered import Parameters
+from gateway.dicomweb.renditions import ANIMATIONS, WITH_PROFILE
+from gateway.dicomweb.resources import instance_url
+from gateway.errors import InvalidRequest
+from gateway.imagesets.document import Instance
+from gateway.rendering import pictures
+from gateway.rendering.categories import is_slide
+from gateway.rendering.lettering import Lettering
+from gateway.rendering.painter import Painter, Picture
+from gateway.services.ahead import ordered
+from gateway.services.compute import Compute
+from gateway.services.library import Library
+
+_Made = TypeVar("_Made")
+
+_ANIMATED_AT_A_TIME: Final = 1  # all frames of an animation are in memory until it is encoded
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One picture or document; ``path`` is where it is by itself, below the service root."""
+
+    media_type: str
+    content: bytes
+    path: str
+
+
+Job: TypeAlias = Callable[[], Awaitable[Part]]
+"""Work that makes a part; it costs nothing before it is called."""
+
+
+class Studio:
+    """Where pictures are made: what all of them share."""
+
+    def __init__(
+        self, library: Library, compute: Compute, lettering: Lettering, ahead: int
+    ) -> None:
+        self.library = library
+        self.compute = compute
+        self.lettering = lettering
+        self.ahead = ahead
+        self.animating = asyncio.Semaphore(_ANIMATED_AT_A_TIME)
+
+
+class Album:
+    """The pictures of ``instance`` as ``media_type``, made as ``parameters`` have it.
+
+    ``leaf`` is the last word of the path of a picture. Without ``enlarge`` none has more pixels
+    than the image.
+
+    Raises:
+        InvalidRequest: the media type cannot carry the ICC profile that is asked for.
+    """
+
+    def __init__(
+        self,
+        studio: Studio,
+        datastore_id: str,
+        instance: Instance,
+        media_type: str,
+        parameters: Parameters,
+        *,
+        leaf: str = "rendered",
+        enlarge: bool = True,
+    ) -> None:
+        if parameters.profile != "no" and media_type not in WITH_PROFILE:
+            raise InvalidRequest(f"{media_type} carries no ICC profile", "iccprofile")
+        self._studio = studio
+        self._datastore_id = datastore_id
+        self._instance = instance
+        self._media_type = media_type
+        self._parameters = parameters
+        self._leaf = leaf
+        self._enlarge = enlarge
+        self._painter: Painter | None = None
+        self._preparing = asyncio.Lock()
+
+    def jobs(self, numbers: Sequence[int], *, multipart: bool) -> Iterator[Job]:
+        """A picture for each of the frames with ``numbers``, or one for all of them.
+
+        One for all is an animation where the media type can be one and the frames are views of the
+        same thing; else it is the middle frame.
+        """
+        if multipart:
+            for number in numbers:
+                yield partial(self.still, number)
+        elif len(numbers) > 1 and self._media_type in ANIMATIONS and not is_slide(self._instance):
+            yield partial(self.animation, numbers)
+        else:
+            yield partial(self.still, middle(numbers))
+
+    async def still(self, number: int) -> Part:
+        """The picture of the frame with ``number``."""
+        content = await self._made(number, self._encoded)
+        alone = len(self._instance.frames) == 1
+        return Part(self._media_type, content, self._path("" if alone else f"/frames/{number}"))
+
+    async def animation(self, numbers: Sequence[int]) -> Part:
+        """The frames with ``numbers`` one after the other."""
+        paint = partial(self._made, work=Painter.paint)
+        async with self._studio.animating:
+            async with aclosing(ordered(numbers, paint, self._studio.ahead)) as found:
+                painted = [one async for one in found]
+            content = await self._studio.compute.run(self._animated, numbers, painted)
+        return Part(self._media_type, content, self._path(""))
+
+    def _path(self, frame: str) -> str:
+        one = self._instance
+        return f"{instance_url('', one.study, one.series, one.sop)}{frame}/{self._leaf}"
+
+    async def _made(self, number: int, work: Callable[[Painter, int, bytes], _Made]) -> _Made:
+        studio = self._studio
+        frame = await studio.library.frame(self._datastore_id, self._instance, number)
+        return await studio.compute.run(work, await self._prepared(), number, frame)
+
+    async def _prepared(self) -> Painter:
+        """The painter, made once, when the first frame is there."""
+        async with self._preparing:
+            if self._painter is None:
+                self._painter = await self._studio.compute.run(
+                    Painter,
+                    self._instance,
+                    self._parameters,
+                    self._studio.lettering,
+                    enlarge=self._enlarge,
+                )
+            return self._painter
+
+    def _encoded(self, painter: Painter, number: int, frame: bytes) -> bytes:
+        picture, profile = painter.paint(number, frame)
+        return pictures.encode(picture, self._media_type, self._parameters.quality, profile)
+
+    def _animated(
+        self, numbers: Sequence[int], painted: Sequence[tuple[Picture, bytes | None]]
+    ) -> bytes:
+        assert self._painter is not None  # noqa: S101  it has painted
+        return pictures.animate(
+            [picture for picture, _ in painted],
+            self._painter.durations(numbers),
+            self._media_type,
+            self._parameters.quality,
+            painted[0][1],
+        )
+
+
+def middle(numbers: Sequence[int]) -> int:
+    """The number of the frame that stands for all with ``numbers``."""
+    return numbers[len(numbers) // 2]

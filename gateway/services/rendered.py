@@ -1,0 +1,253 @@
+"""Retrieve Rendered resources and Thumbnails (PS3.18 10.4.1.1.3 and 10.4.1.1.8)."""
+
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.dicomweb import renditions
+from gateway.dicomweb.accept import Accept
+from gateway.dicomweb.negotiation import Representation
+from gateway.dicomweb.rendered import Parameters
+from gateway.dicomweb.renditions import STILLS
+from gateway.dicomweb.resources import Address
+from gateway.errors import ConfigurationError, NotAcceptable, NotFound
+from gateway.imagesets.document import Instance
+from gateway.rendering import pictures, placeholder
+from gateway.rendering.categories import Category, category
+from gateway.rendering.lettering import Lettering
+from gateway.services import representatives
+from gateway.services.ahead import ordered
+from gateway.services.albums import Album, Job, Part, Studio, middle
+from gateway.services.compute import Compute
+from gateway.services.library import Library
+from gateway.services.renderings import Renderings
+from gateway.settings import GatewaySettings
+
+_LARGEST_TILE: Final = 256  # pixels a side
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a client asks for: a study, series or instance, or frames of it by their numbers."""
+
+    address: Address
+    accept: Accept
+    parameters: Parameters
+    numbers: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedAnswer:
+    """The ``first`` part, made already, and the ``rest``, which has to be closed.
+
+    Without ``multipart`` there is no rest.
+    """
+
+    multipart: bool
+    first: Part
+    rest: AsyncGenerator[Part, None]
+
+
+class Rendered:
+    """The transactions, over a library."""
+
+    def __init__(self, library: Library, compute: Compute, settings: GatewaySettings) -> None:
+        self._library = library
+        self._studio = Studio(library, compute, _lettering(settings), settings.fetch_ahead)
+        self._renderings = Renderings(self._studio, settings)
+
+    async def retrieve(self, wanted: Wanted) -> RenderedAnswer:
+        """What the client asks for, rendered.
+
+        A study or series goes out in parts, unless the client wants one picture that stands for it.
+
+        Raises:
+            NotFound: there is nothing at the address, or no such frame.
+            NotAcceptable: nothing that the client accepts can be made of it.
+            InvalidRequest: a parameter does not go with the media type or the image.
+        """
+        if wanted.address.instance is None:
+            return await self._collection(wanted)
+        instance = await self._library.instance(wanted.address)
+        _check(instance, wanted.numbers)
+        chosen = self._choose(instance, wanted.numbers, wanted)
+        parts = self._made(self._jobs(instance, wanted.numbers, chosen, wanted))
+        return RenderedAnswer(chosen.multipart, await anext(parts), parts)
+
+    async def thumbnail(self, wanted: Wanted) -> Part:
+        """One small picture of what the client asks for; a tile where it has no pixels.
+
+        Raises:
+            NotFound: there is nothing at the address, or no such frame.
+            NotAcceptable: the client accepts no picture.
+        """
+        media_type = renditions.choose(wanted.accept, STILLS, ()).media_type
+        instance = await self._shown(wanted.address)
+        _check(instance, wanted.numbers)
+        if category(instance) is not Category.IMAGE:
+            return await self._studio.compute.run(self._tile, instance, media_type, wanted)
+        album = Album(
+            self._studio,
+            wanted.address.datastore_id,
+            instance,
+            media_type,
+            wanted.parameters,
+            leaf="thumbnail",
+            enlarge=False,
+        )
+        return await album.still(middle(wanted.numbers or _all_frames(instance)))
+
+    async def _shown(self, address: Address) -> Instance:
+        """The instance that stands for all at ``address``, an image if there is any."""
+        if address.instance is not None:
+            return await self._library.instance(address)
+        first: Instance | None = None
+        async with aclosing(representatives.batches(self._library, address)) as batches:
+            async for batch in batches:
+                found = representatives.image(batch)
+                if found is not None:
+                    return found
+                first = first or batch[0]
+        if first is None:
+            raise NotFound("There are no instances any more")
+        return first
+
+    def _tile(self, instance: Instance, media_type: str, wanted: Wanted) -> Part:
+        box = wanted.parameters.viewport
+        side = min(box.width, box.height, _LARGEST_TILE) if box else _LARGEST_TILE
+        picture = placeholder.draw(instance.modality, side, side, self._studio.lettering)
+        return Part(media_type, pictures.encode(picture, media_type), "")
+
+    def _choose(
+        self,
+        instance: Instance,
+        numbers: Sequence[int],
+        wanted: Wanted,
+        multipart: bool | None = None,
+    ) -> Representation:
+        """The best rendition of an instance; ``multipart`` None is either way."""
+        accept = wanted.accept
+        offers = self._renderings.offers(instance, numbers, wanted.parameters, strict=accept.strict)
+        single = () if multipart else offers.single
+        parts = () if multipart is False else offers.parts
+        try:
+            return renditions.choose(accept, single, parts)
+        except NotAcceptable as error:
+            if not (offers.single or offers.parts):
+                error.message = "There is nothing in the instance that could be rendered"
+            elif offers.missing:
+                error.message = f"{error.message}; {offers.missing}"
+            raise
+
+    def _jobs(
+        self,
+        instance: Instance,
+        numbers: Sequence[int],
+        chosen: Representation,
+        wanted: Wanted,
+    ) -> Iterator[Job]:
+        datastore_id = wanted.address.datastore_id
+        return self._renderings.jobs(datastore_id, instance, numbers, chosen, wanted.parameters)
+
+    async def _made(self, jobs: Iterator[Job]) -> AsyncGenerator[Part, None]:
+        """The parts that ``jobs`` make, a few at a time."""
+        async with aclosing(ordered(jobs, lambda job: job(), self._studio.ahead)) as parts:
+            async for part in parts:
+                yield part
+
+    async def _collection(self, wanted: Wanted) -> RenderedAnswer:
+        """A study or series in the way that the client prefers of those that lead anywhere."""
+        refusal = NotAcceptable("None of the media types that are accepted can be made", _OFFERED)
+        for multipart in renditions.envelopes(wanted.accept):
+            parts = self._every(wanted) if multipart else self._representative(wanted)
+            try:
+                return RenderedAnswer(multipart, await anext(parts), parts)
+            except NotAcceptable as error:
+                refusal = error
+        raise refusal
+
+    async def _every(self, wanted: Wanted) -> AsyncGenerator[Part, None]:
+        """All parts of all instances; those that cannot be had in an acceptable form are left out.
+
+        Raises:
+            NotAcceptable: that is none of them.
+        """
+        refusals: list[NotAcceptable] = []
+        nothing = True
+        async with aclosing(self._library.batches(wanted.address)) as batches:
+            async for batch in batches:
+                jobs = self._acceptable(batch, wanted, refusals)
+                async with aclosing(self._made(jobs)) as parts:
+                    async for part in parts:
+                        nothing = False
+                        yield part
+        if nothing:
+            raise refusals[0]
+
+    def _acceptable(
+        self, batch: Sequence[Instance], wanted: Wanted, refusals: list[NotAcceptable]
+    ) -> Iterator[Job]:
+        for instance in batch:
+            try:
+                chosen = self._choose(instance, (), wanted, multipart=True)
+            except NotAcceptable as error:
+                refusals[:] = refusals or [error]
+                continue
+            yield from self._jobs(instance, (), chosen, wanted)
+
+    async def _representative(self, wanted: Wanted) -> AsyncGenerator[Part, None]:
+        """The image that stands for a study or series, else the first document there is.
+
+        Raises:
+            NotAcceptable: there is none in an acceptable form.
+        """
+        refusal: NotAcceptable | None = None
+        async with aclosing(representatives.batches(self._library, wanted.address)) as batches:
+            async for batch in batches:
+                for instance, numbers in _candidates(batch):
+                    try:
+                        chosen = self._choose(instance, numbers, wanted, multipart=False)
+                    except NotAcceptable as error:
+                        refusal = refusal or error
+                        continue
+                    for job in self._jobs(instance, numbers, chosen, wanted):
+                        yield await job()
+                    return
+        raise refusal or NotFound("There are no instances any more")
+
+
+def _lettering(settings: GatewaySettings) -> Lettering:
+    """The font of the settings.
+
+    Raises:
+        ConfigurationError: it cannot be read.
+    """
+    font = settings.annotation_font
+    try:
+        return Lettering(font.read_bytes() if font else b"")
+    except OSError as error:
+        raise ConfigurationError("GATEWAY_ANNOTATION_FONT is no font that can be read.") from error
+
+
+_OFFERED: Final = tuple(f'multipart/related; type="{kind}"' for kind in STILLS)
+
+
+def _all_frames(instance: Instance) -> range:
+    return range(1, len(instance.frames) + 1)
+
+
+def _candidates(batch: Sequence[Instance]) -> Iterator[tuple[Instance, tuple[int, ...]]]:
+    """What could stand for a series: an image by its middle frame, then what is no image."""
+    image = representatives.image(batch)
+    if image is not None:
+        yield image, (middle(_all_frames(image)),)
+    for instance in batch:
+        if category(instance) is not Category.IMAGE:
+            yield instance, ()
+
+
+def _check(instance: Instance, numbers: Sequence[int]) -> None:
+    beyond = max(numbers, default=0)
+    if beyond > len(instance.frames):
+        raise NotFound(f"Frame {beyond} does not exist; there are {len(instance.frames)}")

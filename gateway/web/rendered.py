@@ -1,0 +1,102 @@
+"""WADO-RS rendered resources and thumbnails (PS3.18 10.4.1.1.3 and 10.4.1.1.8)."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import aclosing
+from typing import Any, Final, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.dicomweb import multipart, rendered as parameters, warnings
+from gateway.dicomweb.resources import frame_numbers
+from gateway.services.albums import Part
+from gateway.services.rendered import RenderedAnswer, Wanted
+from gateway.web import context
+from gateway.web.streams import Stream, begun, plain
+
+_Result = TypeVar("_Result")
+
+_LEFT: Final = 499  # nobody reads it; the log tells it from an answer
+
+
+async def rendered(request: Request) -> Response:
+    """A study, series, instance or frames as pictures or documents."""
+    side = context.services(request).settings.viewport_max_side
+    wanted = _wanted(request, parameters.parse(context.query(request), side))
+    service = context.services(request).rendered
+    answer = await _unless_left(request, service.retrieve(wanted))
+    if answer is None:
+        return Response(status_code=_LEFT)
+    response = await _response(answer, context.root(request))
+    if wanted.parameters.unsupported:
+        response.headers["Warning"] = warnings.annotations(wanted.parameters.unsupported)
+    return response
+
+
+async def thumbnail(request: Request) -> Response:
+    """One small picture of a study, series, instance or frame."""
+    settings = context.services(request).settings
+    sides = settings.thumbnail_side, settings.viewport_max_side
+    wanted = _wanted(request, parameters.parse_thumbnail(context.query(request), *sides))
+    service = context.services(request).rendered
+    part = await _unless_left(request, service.thumbnail(wanted))
+    if part is None:
+        return Response(status_code=_LEFT)
+    return _alone(part, context.root(request))
+
+
+def _wanted(request: Request, given: parameters.Parameters) -> Wanted:
+    listed = request.path_params.get("frames")
+    numbers = frame_numbers(listed) if listed is not None else ()
+    return Wanted(context.address(request), context.ranges(request), given, numbers)
+
+
+async def _unless_left(request: Request, work: Coroutine[Any, Any, _Result]) -> _Result | None:
+    """The result of ``work``; None, and no more of it done, if the client leaves before."""
+    task = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_leaving(request))
+    try:
+        await asyncio.wait({task, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
+    finally:
+        for one in (task, leaving):
+            one.cancel()
+        await asyncio.gather(task, leaving, return_exceptions=True)
+
+
+async def _leaving(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _response(answer: RenderedAnswer, root: str) -> Response:
+    if not answer.multipart:
+        await answer.rest.aclose()
+        return _alone(answer.first, root)
+    mark = multipart.boundary()
+    kind = multipart.content_type(mark, answer.first.media_type)
+    return Stream(await begun(_parts(answer, mark, root)), kind, None)
+
+
+def _alone(part: Part, root: str) -> Response:
+    response = plain(part.content, part.media_type)
+    if part.path:
+        response.headers["Content-Location"] = root + part.path
+    return response
+
+
+async def _parts(answer: RenderedAnswer, mark: str, root: str) -> AsyncGenerator[bytes, None]:
+    async with aclosing(answer.rest) as rest:
+        for piece in _pieces(answer.first, mark, root):
+            yield piece
+        async for part in rest:
+            for piece in _pieces(part, mark, root):
+                yield piece
+    yield multipart.end(mark)
+
+
+def _pieces(part: Part, mark: str, root: str) -> tuple[bytes, bytes, bytes]:
+    location = root + part.path
+    head = multipart.part_head(mark, part.media_type, len(part.content), location)
+    return head, part.content, multipart.PART_TAIL
