@@ -1,5 +1,6 @@
 """From a source image to the viewport: crop, scale, flip (PS3.18 8.3.5.1.3)."""
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -83,18 +84,12 @@ def apply(picture: NDArray[np.uint8], wanted: Plan, reduce: int = 0) -> NDArray[
     rows, columns = picture.shape[:2]
     left, top = wanted.box[0] / step, wanted.box[1] / step
     right, bottom = min(wanted.box[2] / step, columns), min(wanted.box[3] / step, rows)
-    if reduce == 0 and (left, top, right - left, bottom - top) == _whole(wanted):
-        x, y = int(left), int(top)
-        found = picture[y : y + wanted.height, x : x + wanted.width]
-    else:
-        image = Image.fromarray(np.ascontiguousarray(picture))
+    x, y = math.floor(left), math.floor(top)
+    cut = picture[y : math.ceil(bottom), x : math.ceil(right)]
+    box = (left - x, top - y, right - x, bottom - y)
+    if box != (0, 0, wanted.width, wanted.height):
+        image = Image.fromarray(np.ascontiguousarray(cut))
         size = (wanted.width, wanted.height)
-        scaled = image.resize(size, Image.Resampling.BICUBIC, (left, top, right, bottom))
-        found = np.asarray(scaled)
-    found = found[:, ::-1] if wanted.mirrored else found
-    return found[::-1] if wanted.flipped else found
-
-
-def _whole(wanted: Plan) -> tuple[int, int, int, int]:
-    """Left, top, width and height of a cut that needs no scaling."""
-    return int(wanted.box[0]), int(wanted.box[1]), wanted.width, wanted.height
+        cut = np.asarray(image.resize(size, Image.Resampling.BICUBIC, box))
+    cut = cut[:, ::-1] if wanted.mirrored else cut
+    return cut[::-1] if wanted.flipped else cut
