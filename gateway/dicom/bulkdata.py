@@ -1,4 +1,4 @@
-"""Bulk data: the values that stand apart from the metadata, their paths and bytes (PS3.18 8.6.2)."""
+"""Bulk data: values that stand apart from the metadata, their paths and bytes (PS3.18 8.6.2)."""
 
 import base64
 import re
