@@ -1,4 +1,4 @@
-"""Writing DICOM Part 10 files: explicit VR little endian, with pixel data that come later (PS3.10).
+"""Writing DICOM Part 10 files: little endian, with pixel data that come later (PS3.10).
 
 Strings are written as UTF-8 where a data set has any beyond ASCII; Specific Character Set then says
 ISO_IR 192, because the document that the data set comes from does not keep the original bytes.
@@ -38,10 +38,18 @@ def file_header(sop_class: str, sop_instance: str, transfer_syntax: str) -> byte
 
 
 def encode(dataset: DataSet) -> bytes:
-    """The elements of ``dataset`` in explicit VR little endian; group lengths are left out."""
-    if not _is_ascii(dataset):
-        dataset = _utf8(dataset)
-    return _dataset(dataset)
+    """All of ``dataset`` in explicit VR little endian; group lengths are left out."""
+    return encode_part(in_one_character_set(dataset))
+
+
+def in_one_character_set(dataset: DataSet) -> DataSet:
+    """``dataset`` as its strings are written: Specific Character Set says UTF-8 if any needs it."""
+    return dataset if _is_ascii(dataset) else _utf8(dataset)
+
+
+def encode_part(dataset: DataSet, *, implicit: bool = False) -> bytes:
+    """A part of a data set that is ``in_one_character_set``, with explicit VRs or implicit ones."""
+    return _dataset(dataset, implicit=implicit)
 
 
 def _is_ascii(dataset: DataSet) -> bool:
@@ -69,31 +77,33 @@ def _without_character_set(element: Element) -> Element | None:
     return tag, vr, [[e for e in map(_without_character_set, item) if e] for item in value]
 
 
-def _dataset(dataset: DataSet) -> bytes:
+def _dataset(dataset: DataSet, *, implicit: bool = False) -> bytes:
     return b"".join(
-        _element(tag, vr, value)
+        _element(tag, vr, value, implicit=implicit)
         for tag, vr, value in dataset
         if not tags.is_padding(tag) and (not tags.is_group_length(tag) or tag >> 16 == 2)
     )
 
 
-def _element(tag: int, vr: str, value: Any) -> bytes:
-    content = _items(value) if vr == "SQ" else _ENCODE[vr](value)
+def _element(tag: int, vr: str, value: Any, *, implicit: bool) -> bytes:
+    content = _items(value, implicit=implicit) if vr == "SQ" else _ENCODE[vr](value)
     if len(content) % 2:
         content += b"\0" if vr in vrs.BYTES or vr == "UI" else b" "
-    if vr not in vrs.LONG and len(content) > _MAX_SHORT:
+    if vr not in vrs.LONG and len(content) > _MAX_SHORT and not implicit:
         vr = "UN"  # PS3.5 6.2.2: too long for a 16-bit length
-    return header(tag, vr, len(content)) + content
+    return header(tag, vr, len(content), implicit=implicit) + content
 
 
-def header(tag: int, vr: str, length: int) -> bytes:
-    """Tag, VR and length of an element (PS3.5 7.1.2)."""
+def header(tag: int, vr: str, length: int, *, implicit: bool = False) -> bytes:
+    """Tag, VR and length of an element (PS3.5 7.1.2); no VR where it is ``implicit`` (7.1.3)."""
+    if implicit:
+        return struct.pack("<HHI", tag >> 16, tag & 0xFFFF, length)
     start = struct.pack("<HH2s", tag >> 16, tag & 0xFFFF, vr.encode())
     return start + (struct.pack("<xxI", length) if vr in vrs.LONG else struct.pack("<H", length))
 
 
-def _items(items: list[DataSet]) -> bytes:
-    encoded = (_dataset(item) for item in items)
+def _items(items: list[DataSet], *, implicit: bool) -> bytes:
+    encoded = (_dataset(item, implicit=implicit) for item in items)
     return b"".join(_ITEM + struct.pack("<I", len(item)) + item for item in encoded)
 
 

@@ -4,18 +4,30 @@ Nothing here waits or fetches: frames are handed in, pieces of the file come out
 made in the same way whether its frames come over a network or from a disk.
 """
 
+import zlib
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
-from gateway.codecs import registry
-from gateway.dicom import elements, image, part10, transfer_syntaxes as ts
+from gateway.codecs import registry, transcoding
+from gateway.codecs.transcoding import Targets, Transcoder
+from gateway.dicom import derivation, elements, image, part10, transfer_syntaxes as ts
+from gateway.dicom.derivation import LossyStep
 from gateway.dicom.elements import DataSet
 from gateway.dicom.image import ImagePixel
 from gateway.imagesets.document import Instance
 
 _FIRST_PIXEL_DATA: Final = 0x7FE00008
 _PIXEL_DATA: Final = 0x7FE00010
+_MEASURED: Final = frozenset(
+    {
+        "1.2.840.10008.5.1.4.1.1.66.4",  # Segmentation
+        "1.2.840.10008.5.1.4.1.1.66.7",  # Label Map Segmentation
+        "1.2.840.10008.5.1.4.1.1.30",  # Parametric Map
+        "1.2.840.10008.5.1.4.1.1.481.2",  # RT Dose
+    }
+)
 _OFFSET_TABLES: Final = frozenset({0x7FE00001, 0x7FE00002})
 
 
@@ -28,28 +40,61 @@ def native_frame(instance: Instance, pixel: ImagePixel, frame: bytes) -> bytes:
     return registry.native_frame(instance.stored_syntax, frame, pixel, instance.source_syntax)
 
 
+def targets(instance: Instance, *, alone: bool = False) -> Targets:
+    """What an instance, or its frames ``alone``, can be brought to beside its stored form.
+
+    What has no frames can be deflated. Labels, doses and parameters are measured, not looked at:
+    they are not compressed lossily.
+    """
+    if not instance.frames:
+        return Targets((ts.DEFLATED_LE,))
+    stored, source = instance.stored_syntax, instance.source_syntax
+    found = transcoding.targets(stored, instance.pixel(), source, alone=alone)
+    measured = instance.attributes.get("SOPClassUID") in _MEASURED
+    return replace(found, lossy=()) if measured else found
+
+
+def transcoder(
+    instance: Instance, syntax: str, quality: int | None = None, *, alone: bool = False
+) -> Transcoder:
+    """What brings the stored frames of an instance to ``syntax``; see ``targets``.
+
+    Raises:
+        CodecError: nothing does.
+    """
+    stored, source = instance.stored_syntax, instance.source_syntax
+    return Transcoder(stored, syntax, instance.pixel(), source, quality, alone=alone)
+
+
 class FileWriter:
-    """One Part 10 file in ``syntax``, which is Explicit VR Little Endian or the stored one.
+    """One Part 10 file in ``syntax``: the stored one, one of ``targets``, or Implicit VR.
 
     ``add`` takes the stored frames in their order and ``end`` finishes the file; both give pieces
-    to write. ``decodes`` says that ``add`` is work for a processor.
+    to write. ``decodes`` says that ``add`` is work for a processor. The file speaks of lossy
+    compression, with ``quality`` from 1 to 100 where one is given, as far as the first frame tells.
     """
 
-    def __init__(self, instance: Instance, syntax: str) -> None:
+    def __init__(self, instance: Instance, syntax: str, quality: int | None = None) -> None:
         self._instance = instance
         self._syntax = syntax
-        self._dataset = [one for one in instance.dataset() if one[0] not in _OFFSET_TABLES]
-        self._pixel = instance.pixel()
-        self._encapsulated = syntax == instance.stored_syntax and ts.is_encapsulated(syntax)
-        self._bits = _Bits(self._pixel.frame_bits) if _unaligned(self._pixel) else None
+        self._quality = quality
+        dataset = [one for one in instance.dataset() if one[0] not in _OFFSET_TABLES]
+        self._dataset = part10.in_one_character_set(dataset)
+        self._implicit = syntax == ts.IMPLICIT_LE
+        self._deflater = _Deflater() if syntax == ts.DEFLATED_LE else None
+        self._encapsulated = ts.is_encapsulated(syntax)
+        pixels = ts.EXPLICIT_LE if self._implicit or self._deflater else syntax
+        self._transcoder = transcoder(instance, pixels, quality)
+        pixel = instance.pixel()
+        native = not self._encapsulated
+        self._bits = _Bits(pixel.frame_bits) if native and _unaligned(pixel) else None
         self._odd = False
         self._started = False
 
     @property
     def decodes(self) -> bool:
-        """Whether frames are decoded, or repacked, on their way into the file."""
-        stored = self._instance.stored_syntax
-        return not self._encapsulated and (stored != ts.EXPLICIT_LE or self._bits is not None)
+        """Whether frames are decoded, repacked or deflated on their way into the file."""
+        return self._transcoder.works or self._bits is not None or self._deflater is not None
 
     def add(self, frame: bytes) -> list[bytes]:
         """The pieces that the next frame makes; the file's head stands before those of the first.
@@ -57,47 +102,83 @@ class FileWriter:
         Raises:
             CodecError: the frame cannot be decoded; nothing of it has been given out.
         """
-        pieces = self._fragment(frame) if self._encapsulated else [self._native(frame)]
+        sent = self._transcoder.frame(frame)
         if self._started:
-            return pieces
+            return self._written(*self._pixels(sent))
+        meta, before = self._head(frame, sent)
         self._started = True
-        return [self._head(frame), *pieces]
+        return [meta, *self._written(before, *self._pixels(sent))]
 
     def end(self) -> bytes:
         """What stands behind the last frame; the whole file where the instance has none."""
         if not self._started:
-            return self._header(self._dataset) + part10.encode(self._dataset)
+            whole = self._written(self._encoded(self._dataset))
+            return b"".join([self._meta(self._dataset), *whole, self._rest()])
         behind = [element for element in self._dataset if element[0] > _PIXEL_DATA]
         rest = self._bits.rest() if self._bits else b""
         close = part10.encapsulated_end() if self._encapsulated else rest + b"\0" * self._odd
-        return close + part10.encode(behind)
+        return b"".join([*self._written(close, self._encoded(behind)), self._rest()])
 
-    def _head(self, first: bytes) -> bytes:
-        """Everything up to the first byte of the first frame, which decides what the pixels are."""
-        stored, source = self._instance.stored_syntax, self._instance.source_syntax
+    def _head(self, first: bytes, sent: bytes) -> tuple[bytes, bytes]:
+        """Everything before the first frame, which decides what the pixels are."""
+        out = self._transcoder.described(first, sent)
         if self._encapsulated:
-            out = registry.encapsulated(stored, first, self._pixel)
             start = part10.encapsulated_start(_PIXEL_DATA)
         else:
-            out = registry.uncompressed(stored, first, self._pixel, source)
             length = out.pixel_data_bytes
             self._odd = length % 2 == 1
-            start = part10.header(*image.pixel_element(out), length + length % 2)
+            element = image.pixel_element(out)
+            start = part10.header(*element, length + length % 2, implicit=self._implicit)
         dataset = image.restated(self._dataset, out)
+        if self._transcoder.lossy:
+            dataset = derivation.lossily_compressed(dataset, self._step(len(sent)))
         before = [element for element in dataset if element[0] < _FIRST_PIXEL_DATA]
-        return self._header(dataset) + part10.encode(before) + start
+        return self._meta(dataset), self._encoded(before) + start
 
-    def _header(self, dataset: DataSet) -> bytes:
+    def _step(self, sent: int) -> LossyStep:
+        ratio = self._instance.pixel().frame_bytes / sent
+        name = f"{self._syntax}/{self._quality or 'default'}"
+        return LossyStep(self._transcoder.method, ratio, name)
+
+    def _meta(self, dataset: DataSet) -> bytes:
         sop_class = elements.text(dataset, 0x00080016)
         return part10.file_header(sop_class, elements.text(dataset, 0x00080018), self._syntax)
 
-    def _fragment(self, frame: bytes) -> list[bytes]:
-        head, pad = part10.fragment_header(len(frame))
-        return [head, frame, pad] if pad else [head, frame]
+    def _encoded(self, dataset: DataSet) -> bytes:
+        return part10.encode_part(dataset, implicit=self._implicit)
 
-    def _native(self, frame: bytes) -> bytes:
-        native = native_frame(self._instance, self._pixel, frame)
-        return self._bits.add(native) if self._bits else native
+    def _pixels(self, sent: bytes) -> list[bytes]:
+        if not self._encapsulated:
+            return [self._bits.add(sent) if self._bits else sent]
+        head, pad = part10.fragment_header(len(sent))
+        return [head, sent, pad] if pad else [head, sent]
+
+    def _written(self, *pieces: bytes) -> list[bytes]:
+        return list(pieces) if self._deflater is None else [self._deflater.add(*pieces)]
+
+    def _rest(self) -> bytes:
+        return self._deflater.end() if self._deflater else b""
+
+
+class _Deflater:
+    """A data set deflated while it is written, padded to an even length (PS3.5 A.5)."""
+
+    def __init__(self) -> None:
+        self._stream = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+        self._length = 0
+
+    def add(self, *pieces: bytes) -> bytes:
+        """What of ``pieces`` is ready."""
+        return self._counted(b"".join(map(self._stream.compress, pieces)))
+
+    def end(self) -> bytes:
+        """What was held back."""
+        rest = self._counted(self._stream.flush())
+        return rest + b"\0" * (self._length % 2)
+
+    def _counted(self, deflated: bytes) -> bytes:
+        self._length += len(deflated)
+        return deflated
 
 
 def _unaligned(pixel: ImagePixel) -> bool:
