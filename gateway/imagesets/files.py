@@ -5,29 +5,20 @@ made in the same way whether its frames come over a network or from a disk.
 """
 
 import zlib
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
-from gateway.codecs import registry, transcoding
-from gateway.codecs.transcoding import Targets, Transcoder
+from gateway.codecs import registry
 from gateway.dicom import derivation, elements, image, part10, transfer_syntaxes as ts
 from gateway.dicom.derivation import LossyStep
 from gateway.dicom.elements import DataSet
 from gateway.dicom.image import ImagePixel
 from gateway.imagesets.document import Instance
+from gateway.imagesets.forms import transcoder
 
 _FIRST_PIXEL_DATA: Final = 0x7FE00008
 _PIXEL_DATA: Final = 0x7FE00010
-_MEASURED: Final = frozenset(
-    {
-        "1.2.840.10008.5.1.4.1.1.66.4",  # Segmentation
-        "1.2.840.10008.5.1.4.1.1.66.7",  # Label Map Segmentation
-        "1.2.840.10008.5.1.4.1.1.30",  # Parametric Map
-        "1.2.840.10008.5.1.4.1.1.481.2",  # RT Dose
-    }
-)
 _OFFSET_TABLES: Final = frozenset({0x7FE00001, 0x7FE00002})
 
 
@@ -40,34 +31,8 @@ def native_frame(instance: Instance, pixel: ImagePixel, frame: bytes) -> bytes:
     return registry.native_frame(instance.stored_syntax, frame, pixel, instance.source_syntax)
 
 
-def targets(instance: Instance, *, alone: bool = False) -> Targets:
-    """What an instance, or its frames ``alone``, can be brought to beside its stored form.
-
-    What has no frames can be deflated. Labels, doses and parameters are measured, not looked at:
-    they are not compressed lossily.
-    """
-    if not instance.frames:
-        return Targets((ts.DEFLATED_LE,))
-    stored, source = instance.stored_syntax, instance.source_syntax
-    found = transcoding.targets(stored, instance.pixel(), source, alone=alone)
-    measured = instance.attributes.get("SOPClassUID") in _MEASURED
-    return replace(found, lossy=()) if measured else found
-
-
-def transcoder(
-    instance: Instance, syntax: str, quality: int | None = None, *, alone: bool = False
-) -> Transcoder:
-    """What brings the stored frames of an instance to ``syntax``; see ``targets``.
-
-    Raises:
-        CodecError: nothing does.
-    """
-    stored, source = instance.stored_syntax, instance.source_syntax
-    return Transcoder(stored, syntax, instance.pixel(), source, quality, alone=alone)
-
-
 class FileWriter:
-    """One Part 10 file in ``syntax``: the stored one, one of ``targets``, or Implicit VR.
+    """One Part 10 file in ``syntax``: the stored one, one of its ``targets``, or Implicit VR.
 
     ``add`` takes the stored frames in their order and ``end`` finishes the file; both give pieces
     to write. ``decodes`` says that ``add`` is work for a processor. The file speaks of lossy

@@ -1,4 +1,4 @@
-"""Retrieve Frames (PS3.18 10.4.1.1.6): as stored, or decoded."""
+"""Retrieve Frames (PS3.18 10.4.1.1.6): as stored, decoded, or in another transfer syntax."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from gateway.codecs import registry, resolutions
-from gateway.dicom import transfer_syntaxes as ts
 from gateway.dicom.image import ImagePixel
 from gateway.dicomweb import representations
 from gateway.dicomweb.accept import Accept
@@ -16,7 +15,7 @@ from gateway.dicomweb.resources import Address
 from gateway.errors import NotAcceptable, NotFound
 from gateway.imagesets import reduced
 from gateway.imagesets.document import Instance
-from gateway.imagesets.files import native_frame
+from gateway.imagesets.forms import targets, transcoder
 from gateway.services.ahead import ordered
 from gateway.services.compute import Compute
 from gateway.services.library import Library
@@ -40,11 +39,11 @@ class FramesAnswer:
     identity: tuple[str, ...]
 
 
-def _stored(instance: Instance, pixel: ImagePixel) -> Stored:
+def _stored(instance: Instance) -> Stored:
     syntax = instance.stored_syntax
-    native = syntax != ts.EXPLICIT_LE and registry.decodes(syntax)
-    described = registry.is_described(syntax, pixel)
-    return Stored(syntax, (ts.EXPLICIT_LE,) if native else (), described=described)
+    able = targets(instance, alone=True)
+    described = registry.is_described(syntax, instance.pixel())
+    return Stored(syntax, able.lossless, able.lossy, described=described)
 
 
 def _reduced(
@@ -58,12 +57,16 @@ def _reduced(
 
 
 def _identity(
-    instance: Instance, numbers: Sequence[int], chosen: Representation, pixel: ImagePixel | None
+    instance: Instance,
+    numbers: Sequence[int],
+    chosen: Representation,
+    quality: int | None,
+    pixel: ImagePixel | None,
 ) -> tuple[str, ...]:
     """What the bytes of frames follow from; ``pixel`` where they are not those that are stored."""
-    made = (instance.stored_syntax, instance.source_syntax, str(pixel)) if pixel else ()
+    made = (instance.stored_syntax, instance.source_syntax, str(pixel), str(quality))
     frames = (instance.frames[number - 1] for number in numbers)
-    return (chosen.accept, *made, instance.image_set_id, *frames)
+    return (chosen.accept, *(made if pixel else ()), instance.image_set_id, *frames)
 
 
 class Frames:
@@ -75,11 +78,17 @@ class Frames:
         self._ahead = ahead
 
     async def retrieve(
-        self, address: Address, numbers: Sequence[int], ranges: Accept, reduce: int = 0
+        self,
+        address: Address,
+        numbers: Sequence[int],
+        ranges: Accept,
+        reduce: int = 0,
+        quality: int | None = None,
     ) -> FramesAnswer:
         """The frames with ``numbers``, from 1; all of the instance's where there are none given.
 
-        Their sides are halved ``reduce`` times.
+        Their sides are halved ``reduce`` times; ``quality``, from 1 to 100, is that of lossy
+        compression.
 
         Raises:
             NotFound: the instance or a frame does not exist.
@@ -91,19 +100,18 @@ class Frames:
         if beyond > len(instance.frames):
             raise NotFound(f"Frame {beyond} does not exist; there are {len(instance.frames)}")
         pixel = instance.pixel()
-        stored = _stored(instance, pixel)
-        work: Work | None = None
+        stored = _stored(instance)
         if reduce:
             first = await self._library.frame(address.datastore_id, instance, numbers[0])
             stored = _reduced(instance, pixel, first, reduce, stored)
         chosen = representations.frames(ranges, stored, len(numbers))
+        coder = transcoder(instance, chosen.syntax, quality, alone=True)
+        work = coder.frame if coder.works else None
         if reduce:
             work = partial(reduced.encode, instance, pixel, reduce, chosen.syntax)
-        elif chosen.syntax != instance.stored_syntax:
-            work = partial(native_frame, instance, pixel)
         frames = self._frames(address.datastore_id, instance, numbers, work)
         size = resolutions.reduced(pixel, reduce)
-        identity = _identity(instance, numbers, chosen, pixel if work else None)
+        identity = _identity(instance, numbers, chosen, quality, pixel if work else None)
         return FramesAnswer(chosen, len(numbers), frames, size.rows, size.columns, identity)
 
     async def _frames(

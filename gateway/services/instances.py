@@ -4,14 +4,13 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from gateway.codecs import registry
-from gateway.dicom import transfer_syntaxes as ts
 from gateway.dicomweb import representations
 from gateway.dicomweb.accept import Accept
 from gateway.dicomweb.negotiation import Representation
 from gateway.dicomweb.resources import Address
 from gateway.imagesets.document import Instance
 from gateway.imagesets.files import FileWriter
+from gateway.imagesets.forms import Forms, form_of
 from gateway.services.ahead import ordered
 from gateway.services.compute import Compute
 from gateway.services.library import Library
@@ -41,34 +40,36 @@ class Instances:
         self._compute = compute
         self._ahead = ahead
 
-    async def retrieve(self, address: Address, ranges: Accept) -> InstancesAnswer:
-        """The instances at ``address``.
+    async def retrieve(
+        self, address: Address, ranges: Accept, quality: int | None = None
+    ) -> InstancesAnswer:
+        """The instances at ``address``; ``quality``, from 1 to 100, is that of lossy compression.
 
         Raises:
             NotFound: there are none.
             NotAcceptable: no form that the client wants is available for all of them.
         """
-        stored: set[str] = set()
+        forms = Forms()
         async for batch in self._library.batches(address):
-            stored |= {one.stored_syntax for one in batch if one.frames}
+            await self._compute.run(forms.add, batch)
         single = address.instance is not None
-        native = all(map(registry.decodes, stored))
-        targets = (ts.EXPLICIT_LE,) if native else ()
-        kept = stored or {ts.EXPLICIT_LE}
-        chosen = representations.instances(ranges, kept, targets, single=single)
+        chosen = representations.instances(ranges, forms.stored, forms.targets, single=single)
         if single and chosen.syntax == "*":
-            chosen = replace(chosen, syntax=next(iter(kept)))
-        return InstancesAnswer(chosen, self._files(address, chosen.syntax))
+            chosen = replace(chosen, syntax=next(iter(forms.stored)))
+        return InstancesAnswer(chosen, self._files(address, chosen.syntax, quality))
 
-    async def _files(self, address: Address, syntax: str) -> AsyncGenerator[File, None]:
+    async def _files(
+        self, address: Address, syntax: str, quality: int | None
+    ) -> AsyncGenerator[File, None]:
         async with aclosing(self._library.batches(address)) as batches:
             async for batch in batches:
-                async with aclosing(self._batch(address.datastore_id, batch, syntax)) as files:
+                files = self._batch(address.datastore_id, batch, syntax, quality)
+                async with aclosing(files):
                     async for file in files:
                         yield file
 
     async def _batch(
-        self, datastore_id: str, batch: list[Instance], syntax: str
+        self, datastore_id: str, batch: list[Instance], syntax: str, quality: int | None
     ) -> AsyncGenerator[File, None]:
         """Files of one image set; frames are fetched ahead across the files."""
 
@@ -77,13 +78,13 @@ class Instances:
 
         async with aclosing(ordered(_all_frames(batch), fetch, self._ahead)) as frames:
             for instance in batch:
-                target = syntax if instance.frames and syntax != "*" else instance.stored_syntax
-                yield File(target, self._pieces(instance, target, frames))
+                target = form_of(instance, syntax)
+                writer = FileWriter(instance, target, quality)
+                yield File(target, self._pieces(instance, writer, frames))
 
     async def _pieces(
-        self, instance: Instance, syntax: str, frames: AsyncGenerator[bytes, None]
+        self, instance: Instance, file: FileWriter, frames: AsyncGenerator[bytes, None]
     ) -> AsyncGenerator[bytes, None]:
-        file = FileWriter(instance, syntax)
         for _ in instance.frames:
             frame = await anext(frames)
             pieces = await self._compute.run(file.add, frame) if file.decodes else file.add(frame)

@@ -25,6 +25,7 @@ from gateway.settings import GatewaySettings
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _IDENTIFIER = re.compile("[0-9a-z]{32}")
 _SPACE = re.compile(r"(;|,|%3B|%2C)\+", re.IGNORECASE)
+_MOST_QUALITY = 100
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -163,6 +164,20 @@ def pinned(request: Request) -> Summary | None:
     """The image set that alone is read, once ``pin`` has settled it."""
     found: Summary | None = getattr(request.state, "pinned", None)
     return found
+
+
+def quality(request: Request) -> int | None:
+    """The query parameter ``quality``: that of lossy compression, from 1 to 100.
+
+    Raises:
+        InvalidRequest: it is not a number in that range.
+    """
+    given = request.query_params.get("quality")
+    if given is None:
+        return None
+    if not given.isdecimal() or not 1 <= int(given) <= _MOST_QUALITY:
+        raise InvalidRequest("quality is not a whole number from 1 to 100", "quality")
+    return int(given)
 
 
 def _is_identifier(text: str) -> bool:

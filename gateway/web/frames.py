@@ -22,9 +22,8 @@ async def respond(request: Request, numbers: Sequence[int]) -> Response:
     """The frames with ``numbers``, all of them where there are none."""
     service = context.services(request).frames
     reduce = reduction.parse(context.query(request))
-    answer = await service.retrieve(
-        context.address(request), numbers, context.ranges(request), reduce or 0
-    )
+    ranges, quality = context.ranges(request), context.quality(request)
+    answer = await service.retrieve(context.address(request), numbers, ranges, reduce or 0, quality)
     if unmodified := entities.immutable(request, *answer.identity):
         return unmodified
     mark = await entities.boundary(request)

@@ -15,7 +15,8 @@ from gateway.web.streams import stream
 async def instances(request: Request) -> Response:
     """All instances of a study or series, or the one of the path."""
     service = context.services(request).instances
-    answer = await service.retrieve(context.address(request), context.ranges(request))
+    address, quality = context.address(request), context.quality(request)
+    answer = await service.retrieve(address, context.ranges(request), quality)
     if not answer.representation.multipart:
         return await stream(request, _single(answer), answer.representation.content_type)
     mark = await entities.boundary(request)

@@ -128,7 +128,7 @@ def test_an_instance_that_is_not_there():
 def test_a_form_that_cannot_be_had_is_refused_before_anything_is_fetched():
     remote = multi_frame()
     with pytest.raises(NotAcceptable):
-        retrieve(remote, (1,), "image/jpeg")
+        retrieve(remote, (1,), "image/png")
     assert remote.count("frame") == 0
 
 
