@@ -47,6 +47,10 @@ def _text(value: str) -> str | None:
     return value.rstrip(" \0") or None
 
 
+def _code(value: str) -> str | None:
+    return value or None  # padding between values stays, as pydicom has it
+
+
 def _ae(value: str) -> str | None:
     return value.strip(" \0") or None
 
@@ -93,5 +97,6 @@ _CONVERT: Final[dict[str, Callable[[Any], Any]]] = {
     "FL": _number,
     "IS": _integer,
     "PN": _name,
+    **dict.fromkeys(("AS", "CS", "DA", "DT", "TM", "UI"), _code),
     **dict.fromkeys(("SL", "SS", "SV", "UL", "US", "UV"), _same),
 }

@@ -134,8 +134,8 @@ def test_the_accept_parameter_wins(http, hospital):
 @pytest.mark.parametrize(
     "accept",
     [
-        "multipart/related; type=image/jp2; transfer-syntax=1.2.840.10008.1.2.4.90",
-        "multipart/related; type=image/jpeg",
+        "multipart/related; type=image/jp2; transfer-syntax=1.2.840.10008.1.2.4.80",
+        "multipart/related; type=image/png",
         "text/html",
         "nonsense",
         "multipart/related; type=application/octet-stream; transfer-syntax=*; q=0",
