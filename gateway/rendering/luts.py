@@ -94,8 +94,8 @@ def entries(raw: bytes, described: Descriptor) -> tuple[NDArray[np.uint16], int]
     table that is cut short goes on with its last entry; entries beyond the stated bits widen them.
     """
     count, bits = described.count, described.bits
-    if len(raw) < 2 * count and (bits <= 8 or len(raw) <= count + 1):
-        found, bits = np.frombuffer(raw, np.uint8, min(count, len(raw))).astype("<u2"), min(bits, 8)
+    if len(raw) < 2 * count and (bits <= 8 or len(raw) in (count, count + 1)):
+        found, bits = np.frombuffer(raw, np.uint8, min(count, len(raw))).astype("<u2"), 8
     else:
         found = np.frombuffer(raw, "<u2", min(count, len(raw) // 2))
     return filled(found, Descriptor(count, described.first, bits))

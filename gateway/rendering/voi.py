@@ -66,16 +66,17 @@ def apply(voi: Voi, values: Samples) -> Fractions:
 
 
 def _linear(window: Window, values: Samples) -> Fractions:
-    center, width = window.center, window.width
+    center, width = float(window.center), float(window.width)  # integers would wrap around
     if window.function != "LINEAR_EXACT" and width >= 1:
-        center, width = center - 0.5, width - 1  # PS3.3 C.11.2.1.2.1: ends are pixel values
+        center, width = center - 0.5, width - 1  # PS3.3 C.11.2.1.2.1: its ends are values
     if width <= 0:
         return (values > center).astype(np.float32)
     return np.clip((values - center) / width + 0.5, 0, 1)
 
 
 def _sigmoid(window: Window, values: Samples) -> Fractions:
-    if window.width <= 0:
-        return (values > window.center).astype(np.float32)
-    steps = np.clip(-4 * ((values - window.center) / window.width), -_STEEPEST, _STEEPEST)
-    return 1 / (1 + np.exp(steps))
+    center, width = float(window.center), float(window.width)
+    if width <= 0:
+        return (values > center).astype(np.float32)
+    exponents = np.clip(-4 * ((values - center) / width), -_STEEPEST, _STEEPEST)
+    return 1 / (1 + np.exp(exponents))

@@ -112,8 +112,9 @@ class Stored:
 
 
 def stored(source):
-    """What becomes of a file, or of a data set made here, when it is imported."""
-    content = source.read_bytes() if isinstance(source, Path) else written(source)
+    """What becomes of a file, by its path or bytes, or of a data set, when it is imported."""
+    content = source.read_bytes() if isinstance(source, Path) else source
+    content = written(content) if isinstance(content, Dataset) else content
     file = part10.read(memoryview(content))
     converted = metadata.convert(file.dataset)
     dataset = elements(dict(converted.attributes.values()), converted.vrs, signed=False)
