@@ -127,9 +127,15 @@ def stored(source):
     return Stored(kept, described.pixel, described.syntax, file.syntax.uid, frames)
 
 
+def state_elements(attributes):
+    """What a presentation state with these attributes gives to a display."""
+    attributes.SOPClassUID, attributes.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.11.1", "1.2.4"
+    return [one for one in stored(attributes).dataset if one[0] >> 16 != 8]
+
+
 def display(source, state=None):
-    """How an image is shown, by a presentation state's elements where there are some."""
-    return Display(stored(source).dataset, stored(state).dataset if state else ())
+    """How an image is shown, by a presentation state's attributes where there are some."""
+    return Display(stored(source).dataset, state_elements(state) if state else ())
 
 
 def shown(source, number=1, state=None, **options):
