@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -11,10 +11,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from gateway.dicom import elements
 from gateway.dicom.elements import DataSet
+from gateway.rendering.functional_groups import FunctionalGroups
 from gateway.rendering.lettering import Lettering
 
 _NAME: Final = 0x00100010
-_FRAME_GROUPS: Final = 0x52009230
 _PLANE_POSITION: Final = 0x00209113
 _POSITION: Final = 0x00200032
 _DATE: Final = re.compile(r"(\d{4})(\d{2})(\d{2})")
@@ -37,31 +37,40 @@ def burn(
     image = Image.fromarray(np.ascontiguousarray(picture))
     used = 0
     if "patient" in keywords:
-        lines = list(filter(None, _patient(dataset, lettering)))
+        lines = patient(dataset, lettering)
         used = _Block(image, lines, lettering, image.height).write(0.0)
     if "technique" in keywords:
-        lines = list(filter(None, _technique(dataset, *frame)))
+        lines = technique(dataset, *frame)
         _Block(image, lines, lettering, image.height - used).write(1.0)
     return np.asarray(image)
 
 
-def _patient(dataset: DataSet, lettering: Lettering) -> Iterator[str]:
-    yield _person(elements.text(dataset, _NAME), lettering)
-    yield elements.text(dataset, 0x00100020)
-    yield _joined(_date(elements.text(dataset, 0x00100030)), elements.text(dataset, 0x00100040))
-
-
-def _technique(dataset: DataSet, number: int, frames: int) -> Iterator[str]:
-    yield elements.text(dataset, 0x0008103E)  # Series Description
-    yield _joined(
-        elements.text(dataset, 0x00080060),
-        _labelled("Series", elements.text(dataset, 0x00200011)),
-        _labelled("Image", elements.text(dataset, 0x00200013)),
-        f"Frame {number}/{frames}" if frames > 1 else "",
+def patient(dataset: DataSet, lettering: Lettering) -> list[str]:
+    """The lines that say whose image it is: name, ID, birth date and sex."""
+    lines = (
+        _person(elements.text(dataset, _NAME), lettering),
+        elements.text(dataset, 0x00100020),
+        _joined(_date(elements.text(dataset, 0x00100030)), elements.text(dataset, 0x00100040)),
     )
-    yield _labelled("Position", _position(dataset, number))
-    day, clock = elements.text(dataset, 0x00080020), elements.text(dataset, 0x00080030)
-    yield _joined(_date(day), _time(clock))
+    return list(filter(None, lines))
+
+
+def technique(dataset: DataSet, number: int, frames: int) -> list[str]:
+    """The lines that say what it is an image of, of the frame with ``number`` out of ``frames``."""
+    lines = (
+        elements.text(dataset, 0x0008103E),  # Series Description
+        _joined(
+            elements.text(dataset, 0x00080060),
+            _labelled("Series", elements.text(dataset, 0x00200011)),
+            _labelled("Image", elements.text(dataset, 0x00200013)),
+            f"Frame {number}/{frames}" if frames > 1 else "",
+        ),
+        _labelled("Position", _position(dataset, number)),
+        _joined(
+            _date(elements.text(dataset, 0x00080020)), _time(elements.text(dataset, 0x00080030))
+        ),
+    )
+    return list(filter(None, lines))
 
 
 def _person(name: str, lettering: Lettering) -> str:
@@ -87,10 +96,8 @@ def _time(text: str) -> str:
 
 def _position(dataset: DataSet, number: int) -> str:
     """Image Position (Patient) of the image, or of the frame with ``number``."""
-    groups = elements.find(dataset, _FRAME_GROUPS)
-    group = groups[2][number - 1] if groups and number <= len(groups[2]) else []
-    planes = elements.find(group, _PLANE_POSITION)
-    found = elements.find(planes[2][0] if planes and planes[2] else dataset, _POSITION)
+    plane = FunctionalGroups(dataset).macro(number, _PLANE_POSITION)
+    found = elements.find(plane or dataset, _POSITION)
     return " \\ ".join(map(str, found[2])) if found else ""
 
 
@@ -150,7 +157,7 @@ class _Block:
         return math.ceil(height)
 
 
-def _wrapped(line: str, font: ImageFont.FreeTypeFont, room: float) -> Iterable[str]:
+def _wrapped(line: str, font: ImageFont.FreeTypeFont, room: float) -> Iterator[str]:
     """``line`` in pieces that fit, cut where they are full: no letter of a name is lost."""
     piece = ""
     for letter in line:

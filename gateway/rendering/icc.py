@@ -1,7 +1,5 @@
 """Colour of pictures as ``iccprofile`` wants it (PS3.18 8.3.5.1.5)."""
 
-import base64
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -15,14 +13,14 @@ from gateway.dicom import elements
 from gateway.dicom.elements import DataSet
 from gateway.errors import CodecError
 from gateway.rendering import colour_spaces
+from gateway.rendering.attributes import items, octets
+from gateway.rendering.functional_groups import FunctionalGroups
 
 _ICC_PROFILE: Final = 0x00282000
 _COLOUR_SPACE: Final = 0x00282002
 _OPTICAL_PATHS: Final = 0x00480105
 _PATH_IDENTIFIER: Final = 0x00480106
 _PATH_IDENTIFICATION: Final = 0x00480207
-_SHARED_GROUPS: Final = 0x52009229
-_FRAME_GROUPS: Final = 0x52009230
 _SIGNATURES: Final = (slice(16, 20), slice(36, 40))  # of the colour space, and of a profile
 
 
@@ -49,45 +47,28 @@ class Profiles:
     """The ICC profiles of an instance: its own, or one for each optical path (PS3.3 C.8.12.5)."""
 
     def __init__(self, dataset: DataSet, frames: int) -> None:
-        self._dataset = dataset
+        self._own = _usable(octets(dataset, _ICC_PROFILE))
+        self._paths = items(dataset, _OPTICAL_PATHS)
+        self._groups = FunctionalGroups(dataset)
         self._frames = frames
-        self._paths = list(_items(dataset, _OPTICAL_PATHS))
         known = elements.text(dataset, _COLOUR_SPACE).lower()
         self._space = known if known in colour_spaces.SPACES else "srgb"
 
     def of(self, number: int, frame: bytes) -> bytes:
         """The profile of stored ``frame``, which has ``number``; sRGB's where nothing tells one."""
-        found = _profile(self._dataset) or _profile(self._path(number)) or embedded(frame)
+        found = self._own or _usable(octets(self._path(number), _ICC_PROFILE)) or embedded(frame)
         return found or colour_spaces.profile(self._space)
 
     def _path(self, number: int) -> DataSet:
         if len(self._paths) < 2:
             return self._paths[0] if self._paths else []
-        wanted = self._identifier(number)
+        identification = self._groups.macro(number, _PATH_IDENTIFICATION)
+        wanted = elements.text(identification, _PATH_IDENTIFIER)
         for path in self._paths:
             if wanted and elements.text(path, _PATH_IDENTIFIER) == wanted:
                 return path
         # TILED_FULL: all frames of a path, then those of the next (PS3.3 C.7.6.17.3).
         return self._paths[(number - 1) * len(self._paths) // self._frames]
-
-    def _identifier(self, number: int) -> str:
-        groups = list(_items(self._dataset, _FRAME_GROUPS))[number - 1 : number]
-        for group in (*groups, *_items(self._dataset, _SHARED_GROUPS)):
-            for item in _items(group, _PATH_IDENTIFICATION):
-                return elements.text(item, _PATH_IDENTIFIER)
-        return ""
-
-
-def _items(dataset: DataSet, tag: int) -> Iterator[DataSet]:
-    element = elements.find(dataset, tag)
-    yield from element[2] if element and element[1] == "SQ" else ()
-
-
-def _profile(dataset: DataSet) -> bytes | None:
-    element = elements.find(dataset, _ICC_PROFILE)
-    if element is None or not isinstance(element[2], str):
-        return None
-    return _usable(base64.b64decode(element[2]))
 
 
 def _usable(profile: bytes) -> bytes | None:

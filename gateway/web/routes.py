@@ -45,7 +45,7 @@ DICOMWEB: Final = (
     Transaction("GET", f"{_INSTANCE}/thumbnail", rendered.thumbnail, "10.4.1.1.8"),
     Transaction("GET", f"{_SERIES}/thumbnail", rendered.thumbnail, "10.4.1.1.8"),
     Transaction("GET", f"{_STUDY}/thumbnail", rendered.thumbnail, "10.4.1.1.8"),
-    Transaction("GET", f"{_INSTANCE}/frames/{{frames}}", frames.frames, "10.4.1.1.6"),
+    Transaction("GET", _FRAMES, frames.frames, "10.4.1.1.6"),
     Transaction("GET", f"{_INSTANCE}/bulkdata/{{path:path}}", bulkdata.bulkdata, "10.4.1.1.5"),
     Transaction("GET", f"{_INSTANCE}/metadata", metadata.metadata, "10.4.1.1.4"),
     Transaction("GET", f"{_SERIES}/metadata", metadata.metadata, "10.4.1.1.4"),
