@@ -13,9 +13,7 @@ from gateway.dicom.image import ImagePixel
 from gateway.errors import CodecError
 
 _HEADER: Final = 1024
-_LONGEST: Final = (
-    4  # a code of LIMIT bits for each sample (ISO 14495-1 A.2.1): never seen, but room
-)
+_LONGEST: Final = 4  # bytes for one: room for a code of LIMIT bits each (ISO 14495-1 A.2.1)
 _MOST: Final = 255  # NEAR is a byte (ISO 14495-1 C.2.3)
 _PER_DEVIATION: Final = 1.5  # errors are spread evenly from -NEAR to NEAR
 
@@ -35,6 +33,9 @@ def compress(samples: Samples, image: ImagePixel, quality: int) -> bytes:
     No sample is off by more than NEAR, or twice that near the ends of the range of Bits Stored:
     there samples are drawn inwards first, so that none comes out beyond it, where it would be shown
     black for white.
+
+    Raises:
+        NotAcceptable: a sample has more than Bits Stored.
     """
     near = min(_MOST, round(tolerance(quality, samples) * _PER_DEVIATION))
     if not near:

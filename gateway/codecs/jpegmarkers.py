@@ -41,9 +41,7 @@ def without(marker: int, frame: bytes) -> bytes:
 
 def selection_value(frame: bytes) -> int:
     """The predictor of a lossless JPEG image, Ss of its first scan (ISO 10918-1 H.1.1)."""
-    begin, end = _scan(frame)
-    if end > len(frame) or end - begin < 6:
-        raise CodecError("the JPEG scan header is cut short")
+    _, end = _scan(frame)
     return frame[end - 3]
 
 
@@ -68,5 +66,8 @@ def with_tables(frame: bytes, tables: tuple[int, ...]) -> bytes:
 
 
 def _scan(frame: bytes) -> tuple[int, int]:
+    """Start and end of the first scan's header (ISO 10918-1 B.2.3)."""
     *_, (_, begin, end) = _segments(frame)
+    if end > len(frame) or end < begin + 8 + 2 * frame[begin + 4]:
+        raise CodecError("the JPEG scan header is cut short")
     return begin, end

@@ -47,7 +47,7 @@ def compress_extended(samples: Samples, image: ImagePixel, quality: int) -> byte
     """One grey frame of 8 or 12 bits as extended JPEG, processes 2 and 4 (1.2.840.10008.1.2.4.51).
 
     Raises:
-        CodecError: a sample has more than Bits Stored.
+        NotAcceptable: a sample has more than Bits Stored.
     """
     if image.bits_allocated == 8:
         return as_extended(compress(samples, image, quality))

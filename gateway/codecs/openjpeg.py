@@ -28,7 +28,7 @@ def compress(samples: Samples, image: ImagePixel, quality: int) -> bytes:
     Bits Stored is declared, so that decoders let nothing out beyond its range.
 
     Raises:
-        CodecError: a sample has more than Bits Stored.
+        NotAcceptable: a sample has more than Bits Stored.
     """
     error = tolerance(quality, samples)
     if not error or not narrowable(image):

@@ -82,7 +82,7 @@ def compress(samples: Samples, image: ImagePixel, quality: int) -> bytes:
     beyond its range.
 
     Raises:
-        CodecError: a sample has more than Bits Stored.
+        NotAcceptable: a sample has more than Bits Stored.
     """
     error = tolerance(quality, samples)
     if not error or not narrowable(image):

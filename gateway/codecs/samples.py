@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.dicom.image import ImagePixel
-from gateway.errors import CodecError
+from gateway.errors import CodecError, NotAcceptable
 
 Samples: TypeAlias = NDArray[Any]
 """One frame: ``(rows, columns)`` or ``(rows, columns, samples)``, little-endian."""
@@ -34,12 +34,15 @@ def fits(samples: Samples, bits: int, *, signed: bool) -> bool:
 
 
 def check_stored(samples: Samples, image: ImagePixel) -> None:
-    """Refuse samples with more than Bits Stored, which lossy compression would garble.
+    """Refuse lossy compression to samples with more than Bits Stored, which it would garble.
 
     What stands above, an overlay or a mark of padding, is no part of the picture's range.
+
+    Raises:
+        NotAcceptable: there are such samples.
     """
     if not fits(samples, image.bits_stored, signed=image.signed):
-        raise CodecError("samples with more than Bits Stored cannot be compressed lossily")
+        raise NotAcceptable("Samples with more than Bits Stored are not compressed lossily")
 
 
 def limits(bits: int, *, signed: bool) -> tuple[int, int]:

@@ -78,7 +78,7 @@ class Transcoder:
         self._target = target
         self._image = image
         self._source = source
-        self._quality = quality or qualities.DEFAULT
+        self.quality: Final = quality or qualities.DEFAULT
         self._alone = alone
         self._encoder = ENCODERS.get(target) if target != stored else None
         asked = quality is not None and quality < qualities.LOSSLESS
@@ -108,7 +108,8 @@ class Transcoder:
         """A stored frame in the target transfer syntax.
 
         Raises:
-            CodecError: it cannot be decoded, or has samples that the target cannot carry.
+            CodecError: it cannot be decoded.
+            NotAcceptable: it has samples that would not survive lossy compression.
         """
         if self._target == self._stored:
             return frame
@@ -135,7 +136,7 @@ class Transcoder:
         if encoder is None:
             return native.encode(samples, image)
         if self._lossy and encoder.compress:
-            return encoder.compress(samples, image, self._quality)
+            return encoder.compress(samples, image, self.quality)
         if encoder.encode is None:
             raise CodecError(f"transfer syntax {self._target} cannot keep every sample")
         return encoder.encode(samples, image)

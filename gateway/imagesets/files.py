@@ -42,7 +42,6 @@ class FileWriter:
     def __init__(self, instance: Instance, syntax: str, quality: int | None = None) -> None:
         self._instance = instance
         self._syntax = syntax
-        self._quality = quality
         dataset = [one for one in instance.dataset() if one[0] not in _OFFSET_TABLES]
         self._dataset = part10.in_one_character_set(dataset)
         self._implicit = syntax == ts.IMPLICIT_LE
@@ -66,6 +65,7 @@ class FileWriter:
 
         Raises:
             CodecError: the frame cannot be decoded; nothing of it has been given out.
+            NotAcceptable: it cannot be compressed lossily.
         """
         sent = self._transcoder.frame(frame)
         if self._started:
@@ -102,7 +102,7 @@ class FileWriter:
 
     def _step(self, sent: int) -> LossyStep:
         ratio = self._instance.pixel().frame_bytes / sent
-        name = f"{self._syntax}/{self._quality or 'default'}"
+        name = f"{self._syntax}/{self._transcoder.quality}"
         return LossyStep(self._transcoder.method, ratio, name)
 
     def _meta(self, dataset: DataSet) -> bytes:
