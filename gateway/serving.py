@@ -53,6 +53,7 @@ def server(app: ASGIApp, before_end: Callable[[], None] | None = None) -> uvicor
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # which proxies are trusted is a setting of ours
             timeout_keep_alive=_IDLE_SECONDS,
             timeout_graceful_shutdown=_DRAIN_SECONDS,
         )

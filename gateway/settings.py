@@ -1,12 +1,13 @@
 """Settings of both programs, from the environment: typed, checked at start, one table each."""
 
 import difflib
+import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import Field, FilePath, ValidationError
+from pydantic import Field, FilePath, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _IDENTIFIER: Final = r"^[0-9a-z]{32}$"
@@ -44,6 +45,11 @@ class GatewaySettings(BaseSettings):
         pattern=_URL,
         description="Where clients reach the gateway, for the URLs it writes; "
         "the request's own host where not set.",
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.0/8, ::1",
+        description="Addresses and networks, separated by commas, of proxies whose Forwarded and "
+        "X-Forwarded-* headers say where clients reach the gateway.",
     )
     cors_origins: str = Field(
         "*", description="Origins that browsers may call from, separated by commas."
@@ -118,6 +124,16 @@ class GatewaySettings(BaseSettings):
         description="TrueType or OpenType font of text burnt into pictures; DejaVu Sans, with "
         "Latin, Greek, Cyrillic, Hebrew and Arabic letters, where not set.",
     )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, text: str) -> str:
+        try:
+            for part in filter(None, map(str.strip, text.split(","))):
+                ipaddress.ip_network(part)
+        except ValueError as error:
+            raise ValueError("should be addresses and networks, separated by commas") from error
+        return text
 
 
 class HealthImagingSettings(BaseSettings):

@@ -7,8 +7,9 @@ from urllib.parse import parse_qsl, unquote
 
 from starlette.requests import Request
 
-from gateway.dicomweb import accept, resources
+from gateway.dicomweb import accept, conditions, forwarding, resources
 from gateway.dicomweb.accept import Accept
+from gateway.dicomweb.forwarding import Origin
 from gateway.dicomweb.resources import Address
 from gateway.errors import InvalidRequest, NotFound
 from gateway.remote.api import Summary
@@ -26,7 +27,6 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _IDENTIFIER = re.compile("[0-9a-z]{32}")
 _SPACE = re.compile(r"(;|,|%3B|%2C)\+", re.IGNORECASE)
 _MOST_QUALITY = 100
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,14 +204,33 @@ def service_path(request: Request) -> str:
 
 
 def base_url(request: Request) -> str:
-    """Where the client reaches the gateway: the setting, else the request's own host."""
-    public = services(request).settings.public_url
-    if public:
-        return public.rstrip("/")
+    """Where the client reaches the gateway: as the setting has it, or proxies, or the request.
+
+    Raises:
+        InvalidRequest: Host, or what a trusted proxy has passed on, could not stand in a URL.
+    """
+    settings = services(request).settings
+    if settings.public_url:
+        return settings.public_url.rstrip("/")
+    headers = {
+        name: value
+        for name in forwarding.HEADERS
+        if (value := conditions.joined(request.headers.getlist(name)))
+    }
+    trusted = forwarding.networks(settings.trusted_proxies)
+    own = _own_origin(request, direct=not headers)
+    origin = forwarding.resolve(own, request.client and request.client.host, headers, trusted)
+    return f"{origin.url}{request.scope.get('root_path', '').rstrip('/')}"
+
+
+def _own_origin(request: Request, *, direct: bool) -> Origin:
+    """The origin that the request itself names; ``direct`` if no proxy has passed it on."""
     scheme: str = request.scope["scheme"]
     name, port = request.scope.get("server") or ("localhost", None)
-    host = request.headers.get("host") or (f"[{name}]" if ":" in name else name)
-    if host in _LOOPBACK or not request.headers.get("host"):
-        # Some clients leave the port, or all of it, out of Host.
-        host += "" if port in (None, _DEFAULT_PORTS.get(scheme)) else f":{port}"
-    return f"{scheme}://{host}{request.scope.get('root_path', '').rstrip('/')}"
+    given = request.headers.get("host", "").strip()
+    if not given:
+        return Origin(scheme, f"[{name}]" if ":" in name else name, port)
+    host, own_port = forwarding.authority(given, "Host")
+    if own_port is None and host in _LOOPBACK and direct:
+        own_port = port  # some clients leave it out of Host
+    return Origin(scheme, host, own_port)

@@ -213,4 +213,49 @@ def test_the_service_root_is_that_of_the_request():
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=30))
 def test_a_forwarded_host_of_anybody_is_not_believed(name):
     headers = {"x-forwarded-host": name, "x-forwarded-proto": "https", "forwarded": f"host={name}"}
-    assert context.base_url(request(headers=headers)) == "http://gateway.example"
+    stranger = ("203.0.113.9", 50000)
+    made = request(headers=headers, client=stranger)
+    assert context.base_url(made) == "http://gateway.example"
+
+
+@pytest.mark.parametrize(
+    ("scope", "url"),
+    [
+        ({"headers": {"x-forwarded-proto": "https"}}, "https://gateway.example"),
+        ({"headers": {"x-forwarded-proto": "https", "host": "localhost"}}, "https://localhost"),
+        ({"headers": {"x-forwarded-host": "a.example:8443"}}, "http://a.example:8443"),
+        ({"headers": {"x-forwarded-prefix": "/pacs/"}}, "http://gateway.example/pacs"),
+        (
+            {"headers": {"x-forwarded-prefix": "/a"}, "root_path": "/b"},
+            "http://gateway.example/a/b",
+        ),
+        ({"headers": {"forwarded": 'proto=https;host="[::1]:99"'}}, "https://[::1]:99"),
+        ({"headers": {"x-forwarded-host": "a.example"}, "client": None}, "http://gateway.example"),
+    ],
+)
+def test_a_trusted_proxy_says_where_the_client_is(scope, url):
+    assert context.base_url(request(**scope)) == url
+    made = request(change={"trusted_proxies": ""}, **scope)
+    assert "a.example" not in context.base_url(made)
+    public = request(change={"public_url": "https://public.example"}, **scope)
+    assert context.base_url(public) == "https://public.example"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Host", 'a"b'),
+        ("Host", "a.example/path"),
+        ("Host", "user@a.example"),
+        ("Host", "a.example:port"),
+        ("X-Forwarded-Host", 'a.example"><script>'),
+        ("X-Forwarded-Proto", "javascript"),
+        ("X-Forwarded-Port", "0"),
+        ("X-Forwarded-Prefix", "//evil.example"),
+        ("Forwarded", 'host="a'),
+    ],
+)
+def test_what_could_not_stand_in_a_url_is_refused_by_its_header(name, value):
+    with pytest.raises(InvalidRequest) as caught:
+        context.base_url(request(headers={name.lower(): value}))
+    assert caught.value.parameter == name
