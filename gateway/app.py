@@ -11,12 +11,14 @@ from starlette.middleware.cors import CORSMiddleware
 from gateway.errors import GatewayError
 from gateway.remote.api import HealthImaging
 from gateway.remote.client import HealthImagingClient
+from gateway.services.archives import Archives
 from gateway.services.bulkdata import BulkData
 from gateway.services.compute import Compute
 from gateway.services.frames import Frames
 from gateway.services.instances import Instances
 from gateway.services.library import Library
 from gateway.services.metadata import Metadata
+from gateway.services.pixeldata import PixelData
 from gateway.services.readiness import Progress, Readiness
 from gateway.services.rendered import Rendered
 from gateway.services.search import Search
@@ -53,14 +55,16 @@ def create_app(
     """
     library = Library(remote or HealthImagingClient(settings), settings)
     compute = Compute(settings.decode_threads)
+    frames = Frames(library, compute, settings.fetch_ahead)
     services = Services(
         settings,
         library,
         Search(library, compute, settings),
         Metadata(library, compute, settings.inline_limit),
         Instances(library, compute, settings.fetch_ahead),
-        Frames(library, compute, settings.fetch_ahead),
-        BulkData(library),
+        frames,
+        BulkData(library, compute, PixelData(frames), settings.inline_limit, settings.fetch_ahead),
+        Archives(compute),
         Rendered(library, compute, settings),
         Readiness(library, settings.datastore_id, progress),
         fingerprint(settings),

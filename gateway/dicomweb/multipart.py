@@ -1,6 +1,7 @@
 """multipart/related bodies (RFC 2387, RFC 2046), made part by part."""
 
 import secrets
+from collections.abc import Iterable
 
 
 def boundary(tag: str = "") -> str:
@@ -31,3 +32,15 @@ PART_TAIL = b"\r\n"
 def end(mark: str) -> bytes:
     """What stands behind the last part."""
     return f"--{mark}--\r\n".encode()
+
+
+def body(
+    mark: str, part_type: str, contents: Iterable[bytes], location: str | None = None
+) -> bytes:
+    """A whole body; ``location`` is the URI of its content where there is only one."""
+    parts = (
+        piece
+        for content in contents
+        for piece in (part_head(mark, part_type, len(content), location), content, PART_TAIL)
+    )
+    return b"".join([*parts, end(mark)])

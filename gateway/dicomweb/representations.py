@@ -106,11 +106,38 @@ def frames(accept: Accept, stored: Stored, count: int) -> Representation:
     Raises:
         NotAcceptable: no range can be served.
     """
-    syntaxes = (stored.syntax, *stored.lossless, *stored.lossy)
-    offers = [Representation(uid, kind) for uid in syntaxes for kind in _media_types(uid)]
+    offers = _frame_offers(stored)
     if count == 1:
         offers += [replace(offer, multipart=False) for offer in offers]
+    return _choose_frames(accept, stored, offers)
 
+
+def pixel_data(
+    accept: Accept, stored: Stored, count: int, *, several: bool = False
+) -> Representation:
+    """How the value of pixel data with ``count`` frames goes out (PS3.18 8.7.3.3), as ``frames``.
+
+    In Explicit VR Little Endian it is one part, which may go without an envelope, else there is a
+    part for each frame. ``several`` says that there are other values beside it.
+
+    Raises:
+        NotAcceptable: no range can be served.
+    """
+    offers = _frame_offers(stored)
+    if not several:
+        whole = [offer for offer in offers if count == 1 or offer.syntax == ts.EXPLICIT_LE]
+        offers += [replace(offer, multipart=False) for offer in whole]
+    return _choose_frames(accept, stored, offers)
+
+
+def _frame_offers(stored: Stored) -> list[Representation]:
+    syntaxes = (stored.syntax, *stored.lossless, *stored.lossy)
+    return [Representation(uid, kind) for uid in syntaxes for kind in _media_types(uid)]
+
+
+def _choose_frames(
+    accept: Accept, stored: Stored, offers: Sequence[Representation]
+) -> Representation:
     def rank(wanted: MediaRange, offer: Representation) -> int | None:
         if not is_envelope(wanted, offer) or (wanted.type == ANY and not offer.multipart):
             return None
@@ -183,7 +210,8 @@ def instances(
     They go out decoded where the client names no transfer syntax and all of them can be, else as
     stored (PS3.18 8.7.3.3). ``single`` says that it is one instance, which may go without an
     envelope; ``targets`` are the transfer syntaxes to which all of them can be brought.
-    ``media_types`` beside DICOM hold files and are never in an envelope.
+    ``media_types`` beside DICOM hold files and are never in an envelope. A stream of bytes in one
+    is the bulk data (PS3.18 10.4.4).
 
     Raises:
         NotAcceptable: no range can be served.
@@ -197,8 +225,12 @@ def instances(
     offers += [
         Representation(u, kind, multipart=False) for kind in media_types[1:] for u in syntaxes
     ]
+    bulk_data = Representation("", OCTET_STREAM)
 
     def rank(wanted: MediaRange, offer: Representation) -> int | None:
+        if offer == bulk_data:
+            enveloped = wanted.type in MULTIPART
+            return 0 if enveloped and negotiation.kind(wanted, DICOM) == OCTET_STREAM else None
         preferred = offer.multipart and offer.media_type == DICOM
         if not is_envelope(wanted, offer) or (wanted.type == ANY and not preferred):
             return None
@@ -208,15 +240,18 @@ def instances(
         return asked.index(offer.syntax) if offer.syntax in asked else None
 
     try:
-        return negotiation.choose(accept, offers, rank)
+        return negotiation.choose(accept, [*offers, bulk_data], rank)
     except NotAcceptable as error:
         one = [Representation(next(iter(kept)), DICOM).accept] if len(kept) == 1 else []
-        error.available = tuple(dict.fromkeys([*error.available, *one]))
+        known = [available for available in error.available if available != bulk_data.accept]
+        error.available = tuple(dict.fromkeys([*known, *one]))
         raise
 
 
-def bulk_data(accept: Accept, media_type: str) -> Representation:
+def bulk_data(accept: Accept, media_type: str, *, several: bool = False) -> Representation:
     """How a binary value goes out: as what it is, or as a stream of bytes (PS3.18 8.7.3.3.1).
+
+    ``several`` says that there are others beside it, so that it has to be in an envelope.
 
     Raises:
         NotAcceptable: no range can be served.
@@ -224,11 +259,12 @@ def bulk_data(accept: Accept, media_type: str) -> Representation:
     offers = [
         Representation("", kind, multipart=envelope)
         for kind in dict.fromkeys((media_type, OCTET_STREAM))
-        for envelope in (False, True)
+        for envelope in ((True,) if several else (False, True))
     ]
 
     def rank(wanted: MediaRange, offer: Representation) -> int | None:
-        if (wanted.type in MULTIPART) != offer.multipart:
+        enveloped = wanted.type in MULTIPART or (several and wanted.type == ANY)
+        if enveloped != offer.multipart:
             return None
         kind = negotiation.kind(wanted, OCTET_STREAM)
         return 0 if covers(kind, offer.media_type) else None

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.dicom import uids
+from gateway.dicom.tags import is_pixel_data
 from gateway.errors import InvalidRequest
 
 _FRAME: Final = re.compile(r"[1-9][0-9]{0,8}")
-_BULK_PATH: Final = re.compile(r"[0-9A-Fa-f]{8}(?:/[1-9][0-9]{0,5}/[0-9A-Fa-f]{8}){0,16}")
+_BULK_PATH: Final = re.compile(r"[0-9A-Fa-f]{8}(?:/[1-9][0-9]{0,5}/[0-9A-Fa-f]{8}){0,64}")
+_BULK_FRAMES: Final = re.compile(r"([0-9A-Fa-f]{8})/frames/(.*)")
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,8}")
 _MAX_FRAMES: Final = 10_000
 
@@ -68,6 +70,16 @@ def bulk_path(text: str) -> tuple[int, ...]:
     return tuple(int(part, 10 if at % 2 else 16) for at, part in enumerate(parts))
 
 
+def bulk_frames(text: str) -> tuple[int, ...]:
+    """The numbers in a bulk data path ``7FE00010/frames/1,3``; none where it is another path.
+
+    Raises:
+        InvalidRequest: it is not a list of positive numbers without repeats.
+    """
+    found = _BULK_FRAMES.fullmatch(text)
+    return frame_numbers(found[2]) if found and is_pixel_data(int(found[1], 16)) else ()
+
+
 def version_number(text: str) -> int:
     """The number of a version of an image set, from 1.
 
@@ -107,3 +119,8 @@ def instance_url(root: str, study: str, series: str, instance: str) -> str:
 def bulk_data_url(root: str, study: str, series: str, instance: str, path: str) -> str:
     """The URL of a binary value of an instance; ``path`` as ``bulk_path`` reads it."""
     return _below(root, f"/studies/{study}/series/{series}/instances/{instance}/bulkdata/{path}")
+
+
+def bulk_frame_url(url: str, number: int) -> str:
+    """The URL of a frame of the pixel data that have the bulk data URL ``url``."""
+    return _below(url, f"/frames/{number}")

@@ -17,6 +17,7 @@ from gateway.errors import UpstreamInvalid
 from gateway.imagesets.values import PIXEL_REPRESENTATION, elements
 
 _MODALITY: Final = 0x00080060
+_SERIES_NUMBER: Final = 0x00200011
 _IMAGE_PIXEL: Final = (
     "Rows",
     "Columns",
@@ -53,10 +54,13 @@ class Instance:
     @property
     def number(self) -> int:
         """Instance Number, for sorting; 0 where there is none."""
-        try:
-            return int(self.attributes.get("InstanceNumber") or 0)
-        except ValueError:
-            return 0
+        return _number(self.attributes.get("InstanceNumber"))
+
+    @property
+    def series_number(self) -> int:
+        """Series Number, for sorting; 0 where there is none."""
+        element = self.upper.unsigned.get(_SERIES_NUMBER)
+        return _number(element[2][0] if element and element[2] else None)
 
     @property
     def modality(self) -> str:
@@ -88,6 +92,13 @@ class Instance:
         own = elements(self.attributes, self.vrs, signed=signed)
         merged = {**self.upper.elements(signed=signed), **{element[0]: element for element in own}}
         return [merged[tag] for tag in sorted(merged) if tag >> 16 > 2 and not is_pixel_data(tag)]
+
+
+def _number(value: Any) -> int:
+    try:
+        return int(value or 0)
+    except (TypeError, ValueError):
+        return 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,12 @@ made in the same way whether its frames come over a network or from a disk.
 import zlib
 from typing import Final
 
-import numpy as np
-
 from gateway.codecs import registry
 from gateway.dicom import derivation, elements, image, part10, transfer_syntaxes as ts
 from gateway.dicom.derivation import LossyStep
 from gateway.dicom.elements import DataSet
 from gateway.dicom.image import ImagePixel
+from gateway.imagesets.bits import Bits, is_unaligned
 from gateway.imagesets.document import Instance
 from gateway.imagesets.forms import transcoder
 
@@ -51,7 +50,7 @@ class FileWriter:
         self._transcoder = transcoder(instance, pixels, quality)
         pixel = instance.pixel()
         native = not self._encapsulated
-        self._bits = _Bits(pixel.frame_bits) if native and _unaligned(pixel) else None
+        self._bits = Bits(pixel.frame_bits) if native and is_unaligned(pixel) else None
         self._odd = False
         self._started = False
 
@@ -144,27 +143,3 @@ class _Deflater:
     def _counted(self, deflated: bytes) -> bytes:
         self._length += len(deflated)
         return deflated
-
-
-def _unaligned(pixel: ImagePixel) -> bool:
-    return pixel.packed and pixel.frame_bits % 8 != 0
-
-
-class _Bits:
-    """Frames of one bit per pixel put together without gaps between them (PS3.5 8.1.1)."""
-
-    def __init__(self, frame_bits: int) -> None:
-        self._frame_bits = frame_bits
-        self._held = np.empty(0, np.uint8)  # fewer than eight bits, one in a byte
-
-    def add(self, frame: bytes) -> bytes:
-        """The whole bytes that are there once the frame has been put behind those before."""
-        bits = np.unpackbits(np.frombuffer(frame, np.uint8), bitorder="little")[: self._frame_bits]
-        held = np.concatenate([self._held, bits])
-        whole = len(held) - len(held) % 8
-        self._held = held[whole:]
-        return np.packbits(held[:whole], bitorder="little").tobytes()
-
-    def rest(self) -> bytes:
-        """The last byte, if it is not a whole one."""
-        return np.packbits(self._held, bitorder="little").tobytes()

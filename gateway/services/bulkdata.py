@@ -1,63 +1,218 @@
-"""Retrieve Bulk Data (PS3.18 10.4.1.1.5): a binary value of an instance by its path."""
+"""Retrieve Bulk Data and Pixel Data (PS3.18 10.4.1.1.5 and 10.4.1.1.6): one value, or all."""
 
-import base64
-from collections.abc import Sequence
+import re
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
-from gateway.dicom import elements, vrs
-from gateway.dicom.elements import DataSet
+from gateway.dicom import bulkdata, elements, tags
+from gateway.dicom.bulkdata import ELSEWHERE
+from gateway.dicom.elements import DataSet, Element
+from gateway.dicom.image import pixel_element
 from gateway.dicomweb import representations
 from gateway.dicomweb.accept import Accept
 from gateway.dicomweb.negotiation import Representation
 from gateway.dicomweb.representations import OCTET_STREAM
-from gateway.dicomweb.resources import Address
-from gateway.errors import NotFound
+from gateway.dicomweb.resources import Address, bulk_path
+from gateway.errors import NotAcceptable, NotFound
+from gateway.imagesets.document import Instance
+from gateway.services.ahead import ordered
+from gateway.services.compute import Compute
 from gateway.services.library import Library
+from gateway.services.metadata import described, links
+from gateway.services.pixeldata import Part, PixelData, is_one_part
 
-_ENCAPSULATED_DOCUMENT: Final = 0x00420011
+_ENCAPSULATED_DOCUMENT: Final = "00420011"
 _DOCUMENT_TYPE: Final = 0x00420012
+_AT_ONCE: Final = 100
+_MEDIA_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class BulkAnswer:
-    """The bytes of one value, little-endian, in ``representation``."""
+    """The values of a resource; each part must be read to its end before the next is taken.
 
-    representation: Representation
-    content: bytes
-
-
-def find(dataset: DataSet, path: Sequence[int]) -> bytes:
-    """The bytes of the value at ``path``: tags, with item numbers from 1 between them.
-
-    Raises:
-        NotFound: there is no such binary value.
+    ``first`` is the form of the first part, ``alone`` says that there is no other; ``complete``
+    that no value had to be left out for want of a form that the client accepts.
     """
-    element = elements.find(dataset, path[0])
-    if element and len(path) > 1 and element[1] == "SQ" and path[1] <= len(element[2]):
-        return find(element[2][path[1] - 1], path[2:])
-    if element is None or len(path) > 1 or element[1] not in vrs.BYTES:
-        raise NotFound("The instance has no such bulk data")
-    return base64.b64decode(element[2])
+
+    first: Representation
+    parts: AsyncGenerator[Part, None]
+    alone: bool
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """One value of an instance, its path in the data set, and its media type."""
+
+    instance: Instance
+    path: str
+    element: Element
+    media_type: str = OCTET_STREAM
+
+
+_Chosen: TypeAlias = tuple[_Value, Representation]
 
 
 class BulkData:
-    """The transaction, over a library."""
+    """The transactions, over a library; what is longer than ``inline_limit`` is bulk data.
 
-    def __init__(self, library: Library) -> None:
+    At most ``ahead`` values are fetched or waiting to be sent.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        compute: Compute,
+        pixeldata: PixelData,
+        inline_limit: int,
+        ahead: int,
+    ) -> None:
         self._library = library
+        self._compute = compute
+        self._pixeldata = pixeldata
+        self._limit = inline_limit
+        self._ahead = ahead
 
-    async def retrieve(self, address: Address, path: Sequence[int], ranges: Accept) -> BulkAnswer:
-        """The value at ``path`` of the instance at ``address``.
+    async def retrieve(self, address: Address, path: str, accept: Accept, root: str) -> BulkAnswer:
+        """The value at ``path``, tags with item numbers between them, of one instance.
 
         Raises:
+            InvalidRequest: the path is malformed.
             NotFound: the instance or the value does not exist.
             NotAcceptable: no form that the client wants is available.
         """
+        keys = bulk_path(path)
         instance = await self._library.instance(address)
-        dataset = instance.dataset()
-        content = find(dataset, path)
-        kind = OCTET_STREAM
-        if tuple(path) == (_ENCAPSULATED_DOCUMENT,):
-            kind = elements.text(dataset, _DOCUMENT_TYPE).lower() or OCTET_STREAM
-        return BulkAnswer(representations.bulk_data(ranges, kind), content)
+        value = await self._compute.run(_value_at, instance, keys)
+        chosen = self._choose(value, accept, several=False)
+        return self._one(value, chosen, address, root)
+
+    async def everything(
+        self, address: Address, accept: Accept, root: str, *, pixels: bool
+    ) -> BulkAnswer:
+        """All bulk data of a study, a series or an instance; of ``pixels`` only if so.
+
+        Raises:
+            NotFound: there are no instances, or no such values.
+            NotAcceptable: no value is available in a form that the client wants.
+        """
+        found = served = 0
+        only = first = refusal = None
+        async with aclosing(self._groups(address, pixels=pixels)) as groups:
+            async for group in groups:
+                only = group[0] if found == 0 and len(group) == 1 else None
+                found += len(group)
+                for value in group:
+                    try:
+                        chosen = self._choose(value, accept, several=True)
+                    except NotAcceptable as error:
+                        refusal = error
+                    else:
+                        served += 1
+                        first = first or chosen
+        if only is not None:
+            return self._one(only, first or self._choose(only, accept), address, root)
+        if first is None:
+            raise refusal or NotFound(f"There {'are no pixel' if pixels else 'is no bulk'} data")
+        parts = self._parts(address, accept, root, pixels=pixels)
+        return BulkAnswer(first, parts, alone=False, complete=served == found)
+
+    def _one(
+        self, value: _Value, chosen: Representation, address: Address, root: str
+    ) -> BulkAnswer:
+        alone = value.element[2] is not ELSEWHERE or is_one_part(value.instance, chosen)
+        parts = self._sent(address.datastore_id, [(value, chosen)], root)
+        return BulkAnswer(chosen, parts, alone)
+
+    def _choose(self, value: _Value, accept: Accept, *, several: bool = False) -> Representation:
+        if value.element[2] is ELSEWHERE:
+            return self._pixeldata.choose(value.instance, accept, several=several)
+        return representations.bulk_data(accept, value.media_type, several=several)
+
+    async def _groups(
+        self, address: Address, *, pixels: bool
+    ) -> AsyncGenerator[list[_Value], None]:
+        """All values, those of some instances of one series at a time; no group is empty."""
+        async with aclosing(self._library.batches(address)) as batches:
+            async for batch in batches:
+                for start in range(0, len(batch), _AT_ONCE):
+                    instances = batch[start : start + _AT_ONCE]
+                    limit = None if pixels else self._limit
+                    if group := await self._compute.run(_values_of, instances, limit):
+                        yield group
+
+    async def _parts(
+        self, address: Address, accept: Accept, root: str, *, pixels: bool
+    ) -> AsyncGenerator[Part, None]:
+        async with aclosing(self._groups(address, pixels=pixels)) as groups:
+            async for group in groups:
+                chosen: list[_Chosen] = []
+                for value in group:
+                    with suppress(NotAcceptable):  # the answer is said not to be complete
+                        chosen.append((value, self._choose(value, accept, several=True)))
+                async with aclosing(self._sent(address.datastore_id, chosen, root)) as parts:
+                    async for part in parts:
+                        yield part
+
+    async def _sent(
+        self, datastore_id: str, values: Sequence[_Chosen], root: str
+    ) -> AsyncGenerator[Part, None]:
+
+        async def fetch(one: _Chosen) -> bytes | None:
+            value, chosen = one
+            if value.element[2] is not ELSEWHERE:
+                return await self._compute.run(bulkdata.content, value.element)
+            if len(value.instance.frames) > 1:
+                return None  # they are fetched while they are sent
+            return await self._pixeldata.frame(datastore_id, value.instance, chosen)
+
+        async with aclosing(ordered(values, fetch, self._ahead)) as contents:
+            for value, chosen in values:
+                uri = links(value.instance, root)(value.path)
+                content = await anext(contents)
+                if content is not None:
+                    yield Part(chosen, uri, len(content), content)
+                    continue
+                frames = self._pixeldata.parts(datastore_id, value.instance, chosen, uri)
+                async with aclosing(frames) as parts:
+                    async for part in parts:
+                        yield part
+
+
+def _value_at(instance: Instance, keys: tuple[int, ...]) -> _Value:
+    dataset = described(instance)
+    element = bulkdata.find(dataset, keys)
+    if element is None:
+        raise NotFound("The instance has no such bulk data")
+    path = "/".join(str(key) if at % 2 else tags.hex8(key) for at, key in enumerate(keys))
+    return _Value(instance, path, element, _media_type(dataset, path))
+
+
+def _values_of(instances: Iterable[Instance], limit: int | None) -> list[_Value]:
+    """What is longer than ``limit`` bytes; without a limit the pixel data."""
+    if limit is None:
+        return [_pixels(instance) for instance in instances if instance.frames]
+    found = []
+    for instance in instances:
+        dataset = described(instance)
+        found += [
+            _Value(instance, path, element, _media_type(dataset, path))
+            for path, element in bulkdata.values(dataset, limit)
+        ]
+    return found
+
+
+def _pixels(instance: Instance) -> _Value:
+    tag, vr = pixel_element(instance.pixel())
+    return _Value(instance, tags.hex8(tag), (tag, vr, ELSEWHERE))
+
+
+def _media_type(dataset: DataSet, path: str) -> str:
+    """What an encapsulated document says it is, if that is a media type; else bytes."""
+    if path != _ENCAPSULATED_DOCUMENT:
+        return OCTET_STREAM
+    declared = elements.text(dataset, _DOCUMENT_TYPE).lower()
+    return declared if _MEDIA_TYPE.fullmatch(declared) else OCTET_STREAM

@@ -39,7 +39,8 @@ class FramesAnswer:
     identity: tuple[str, ...]
 
 
-def _stored(instance: Instance) -> Stored:
+def offers(instance: Instance) -> Stored:
+    """How the frames of ``instance`` can go out."""
     syntax = instance.stored_syntax
     able = targets(instance, alone=True)
     described = registry.is_described(syntax, instance.pixel())
@@ -100,7 +101,7 @@ class Frames:
         if beyond > len(instance.frames):
             raise NotFound(f"Frame {beyond} does not exist; there are {len(instance.frames)}")
         pixel = instance.pixel()
-        stored = _stored(instance)
+        stored = offers(instance)
         if reduce:
             first = await self._library.frame(address.datastore_id, instance, numbers[0])
             stored = _reduced(instance, pixel, first, reduce, stored)
@@ -113,6 +114,14 @@ class Frames:
         size = resolutions.reduced(pixel, reduce)
         identity = _identity(instance, numbers, chosen, quality, pixel if work else None)
         return FramesAnswer(chosen, len(numbers), frames, size.rows, size.columns, identity)
+
+    def stream(
+        self, datastore_id: str, instance: Instance, numbers: Sequence[int], syntax: str
+    ) -> AsyncGenerator[bytes, None]:
+        """The frames with ``numbers``, from 1, in one of the transfer syntaxes of ``offers``."""
+        coder = transcoder(instance, syntax, alone=True)
+        work = coder.frame if coder.works else None
+        return self._frames(datastore_id, instance, numbers, work)
 
     async def _frames(
         self,

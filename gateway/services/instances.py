@@ -3,9 +3,11 @@
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import Final
 
 from gateway.dicomweb import representations
 from gateway.dicomweb.accept import Accept
+from gateway.dicomweb.archives import ZIP
 from gateway.dicomweb.negotiation import Representation
 from gateway.dicomweb.resources import Address
 from gateway.imagesets.document import Instance
@@ -15,11 +17,14 @@ from gateway.services.ahead import ordered
 from gateway.services.compute import Compute
 from gateway.services.library import Library
 
+_MEDIA_TYPES: Final = (representations.DICOM, ZIP)
+
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One Part 10 file: its transfer syntax, and its bytes in pieces."""
+    """One Part 10 file: its instance, its transfer syntax, and its bytes in pieces."""
 
+    instance: Instance
     syntax: str
     pieces: AsyncGenerator[bytes, None]
 
@@ -53,7 +58,9 @@ class Instances:
         async for batch in self._library.batches(address):
             await self._compute.run(forms.add, batch)
         single = address.instance is not None
-        chosen = representations.instances(ranges, forms.stored, forms.targets, single=single)
+        chosen = representations.instances(
+            ranges, forms.stored, forms.targets, single=single, media_types=_MEDIA_TYPES
+        )
         if single and chosen.syntax == "*":
             chosen = replace(chosen, syntax=next(iter(forms.stored)))
         return InstancesAnswer(chosen, self._files(address, chosen.syntax, quality))
@@ -80,7 +87,7 @@ class Instances:
             for instance in batch:
                 target = form_of(instance, syntax)
                 writer = FileWriter(instance, target, quality)
-                yield File(target, self._pieces(instance, writer, frames))
+                yield File(instance, target, self._pieces(instance, writer, frames))
 
     async def _pieces(
         self, instance: Instance, file: FileWriter, frames: AsyncGenerator[bytes, None]

@@ -1,36 +1,41 @@
-"""Retrieve Metadata (PS3.18 10.4.1.1.4): the DICOM JSON of a study, a series or an instance."""
+"""Retrieve Metadata (PS3.18 10.4.1.1.2): JSON or XML of a study, a series or an instance."""
 
+from bisect import insort
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import orjson
 
-from gateway.dicom import jsonmodel, tags
+from gateway.dicom import jsonmodel, xmlmodel
+from gateway.dicom.bulkdata import ELSEWHERE, BulkLink
+from gateway.dicom.elements import DataSet
 from gateway.dicom.image import pixel_element
 from gateway.dicomweb.resources import Address, bulk_data_url
 from gateway.imagesets.document import Instance
 from gateway.services.compute import Compute
 from gateway.services.library import Library
 
+_AT_ONCE: Final = 100
 
-def dicom_json(instance: Instance, root: str, limit: int) -> dict[str, Any]:
-    """All attributes of an instance; pixels and large values as links below ``root``."""
-    uids = (instance.study, instance.series, instance.sop)
 
-    def url(path: str) -> str:
-        return bulk_data_url(root, *uids, path)
-
-    found: dict[str, Any] = jsonmodel.encode(instance.dataset(), url, limit)
+def described(instance: Instance) -> DataSet:
+    """All attributes of an instance; its pixel data are known to be elsewhere."""
+    dataset = instance.dataset()
     if instance.frames:
         tag, vr = pixel_element(instance.pixel())
-        found[tags.hex8(tag)] = {"vr": vr, "BulkDataURI": url(tags.hex8(tag))}
-        found = dict(sorted(found.items()))
-    return found
+        insort(dataset, (tag, vr, ELSEWHERE), key=lambda element: element[0])
+    return dataset
+
+
+def links(instance: Instance, root: str) -> BulkLink:
+    """URLs of the values of ``instance`` below ``root``, which may be pinned to an image set."""
+    return partial(bulk_data_url, root, instance.study, instance.series, instance.sop)
 
 
 class Metadata:
-    """The transaction, over a library."""
+    """The transaction, over a library; values of more than ``inline_limit`` bytes are linked."""
 
     def __init__(self, library: Library, compute: Compute, inline_limit: int) -> None:
         self._library = library
@@ -38,17 +43,41 @@ class Metadata:
         self._limit = inline_limit
 
     async def retrieve(self, address: Address, root: str) -> AsyncGenerator[bytes, None]:
-        """A JSON array of the instances at ``address``, one series at a time.
+        """A JSON array of the instances at ``address``, made bit by bit.
 
         Raises:
             NotFound: there are none; before anything is yielded.
         """
         opening = b"["
-        async with aclosing(self._library.batches(address)) as batches:
-            async for batch in batches:
-                yield opening + await self._compute.run(self._encode, batch, root)
+        async with aclosing(self._instances(address)) as groups:
+            async for group in groups:
+                yield opening + await self._compute.run(self._json, group, root)
                 opening = b","
         yield b"]"
 
-    def _encode(self, batch: list[Instance], root: str) -> bytes:
-        return orjson.dumps([dicom_json(one, root, self._limit) for one in batch])[1:-1]
+    async def documents(self, address: Address, root: str) -> AsyncGenerator[bytes, None]:
+        """An XML document of each instance at ``address``.
+
+        Raises:
+            NotFound: there are none; before anything is yielded.
+        """
+        async with aclosing(self._instances(address)) as groups:
+            async for group in groups:
+                for document in await self._compute.run(self._xml, group, root):
+                    yield document
+
+    async def _instances(self, address: Address) -> AsyncGenerator[list[Instance], None]:
+        """The instances of one series after the other, in groups that are soon written."""
+        async with aclosing(self._library.batches(address)) as batches:
+            async for batch in batches:
+                for start in range(0, len(batch), _AT_ONCE):
+                    yield batch[start : start + _AT_ONCE]
+
+    def _json(self, group: list[Instance], root: str) -> bytes:
+        found: list[Any] = [
+            jsonmodel.encode(described(one), links(one, root), self._limit) for one in group
+        ]
+        return orjson.dumps(found)[1:-1]
+
+    def _xml(self, group: list[Instance], root: str) -> list[bytes]:
+        return [xmlmodel.encode(described(one), links(one, root), self._limit) for one in group]

@@ -13,6 +13,7 @@ from gateway.dicomweb.forwarding import Origin
 from gateway.dicomweb.resources import Address
 from gateway.errors import InvalidRequest, NotFound
 from gateway.remote.api import Summary
+from gateway.services.archives import Archives
 from gateway.services.bulkdata import BulkData
 from gateway.services.frames import Frames
 from gateway.services.instances import Instances
@@ -40,6 +41,7 @@ class Services:
     instances: Instances
     frames: Frames
     bulkdata: BulkData
+    archives: Archives
     rendered: Rendered
     readiness: Readiness
     fingerprint: str

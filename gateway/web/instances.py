@@ -7,8 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.dicomweb import multipart
+from gateway.dicomweb.archives import ZIP
+from gateway.dicomweb.representations import OCTET_STREAM
 from gateway.services.instances import InstancesAnswer
-from gateway.web import context, entities
+from gateway.web import archives, bulkdata, context, entities
 from gateway.web.streams import stream
 
 
@@ -17,6 +19,10 @@ async def instances(request: Request) -> Response:
     service = context.services(request).instances
     address, quality = context.address(request), context.quality(request)
     answer = await service.retrieve(address, context.ranges(request), quality)
+    if answer.representation.media_type == ZIP:
+        return await archives.respond(request, answer)
+    if answer.representation.media_type == OCTET_STREAM:
+        return await bulkdata.everything(request)
     if not answer.representation.multipart:
         return await stream(request, _single(answer), answer.representation.content_type)
     mark = await entities.boundary(request)

@@ -89,13 +89,40 @@ def test_bulk_data_paths_go_there_and_back(first, rest):
         "54000100/01/54001010",
         "54000100//54001010",
         "PixelData",
-        "54000100/1/54001010" + "/1/54001010" * 16,
+        "54000100/1/54001010" + "/1/54001010" * 64,
     ],
 )
 def test_what_is_no_bulk_data_path_is_refused(text):
     with pytest.raises(InvalidRequest) as caught:
         resources.bulk_path(text)
     assert caught.value.parameter == "bulkdata"
+
+
+def test_frames_of_pixel_data_have_a_path_of_their_own():
+    url = "https://gateway.example/bulkdata/7FE00010"
+    assert resources.bulk_frame_url(url, 3) == f"{url}/frames/3"
+    assert resources.bulk_frame_url(f"{url}?a=b", 3) == f"{url}/frames/3?a=b"
+    for tag in ("7FE00008", "7fe00009", "7FE00010"):
+        assert resources.bulk_frames(f"{tag}/frames/3,1") == (3, 1)
+
+
+@pytest.mark.parametrize("text", ["7FE00010", "00282000/frames/1", "7FE00010/frames", "x/frames/1"])
+def test_other_bulk_data_paths_name_no_frames(text):
+    assert resources.bulk_frames(text) == ()
+
+
+@pytest.mark.parametrize("numbers", ["", "0", "1,1", "x"])
+def test_frames_of_pixel_data_are_numbers(numbers):
+    with pytest.raises(InvalidRequest) as caught:
+        resources.bulk_frames(f"7FE00010/frames/{numbers}")
+    assert caught.value.parameter == "frames"
+
+
+@pytest.mark.parametrize("pin", ["", "?imageSetId=a&versionId=2"])
+def test_a_bulk_data_url_leads_where_its_root_does(pin):
+    url = "https://g/studies/1.2/series/3/instances/4/bulkdata/54000100/1/54001010"
+    path = "54000100/1/54001010"
+    assert resources.bulk_data_url(f"https://g{pin}", "1.2", "3", "4", path) == url + pin
 
 
 def test_urls_stand_below_the_root():

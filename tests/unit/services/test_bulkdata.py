@@ -1,19 +1,18 @@
-"""Retrieve Bulk Data: the bytes at a path of tags and item numbers."""
+"""Retrieve Bulk Data: the bytes at a path of tags and item numbers, and all there are."""
 
-import asyncio
 import base64
 import struct
 
 import pytest
 
 from gateway.dicomweb import accept
-from gateway.dicomweb.resources import Address, bulk_path
-from gateway.errors import NotAcceptable, NotFound
-from gateway.services.bulkdata import BulkData
-from gateway.services.library import Library
-from tests.unit.services.memory import DATASTORE, MemoryHealthImaging, image_set, instance, settings
+from gateway.dicomweb.resources import Address
+from gateway.errors import InvalidRequest, NotAcceptable, NotFound
+from tests.unit.services.bulk import ROOT, ask
+from tests.unit.services.memory import DATASTORE, MemoryHealthImaging, image_set, instance
 
 STUDY, SERIES, SOP = "1.2.3", "1.2.3.1", "1.2.3.1.1"
+BASE = f"{ROOT}/studies/{STUDY}/series/{SERIES}/instances/{SOP}"
 DOCUMENT = b"%PDF-1.7 test"
 
 
@@ -27,6 +26,7 @@ def retrieve(path, header="*/*", sop=SOP, **attributes):
         "EncapsulatedDocument": text(DOCUMENT),
         "MIMETypeOfEncapsulatedDocument": "Application/PDF ",
         "ICCProfile": text(b"profile"),
+        "PatientComments": "page\fpäge",
         "WaveformSequence": [
             {"WaveformData": text(b"first.")},
             {
@@ -38,15 +38,13 @@ def retrieve(path, header="*/*", sop=SOP, **attributes):
         **attributes,
     }
     remote.add(image_set(STUDY, SERIES, instance(SOP, **attributes)))
-
-    async def scenario():
-        library = Library(remote, settings())
-        address = Address(DATASTORE, STUDY, SERIES, sop)
-        found = await BulkData(library).retrieve(address, bulk_path(path), accept.parse(header))
-        await library.close()
-        return found
-
-    return asyncio.run(scenario())
+    address = Address(DATASTORE, STUDY, SERIES, sop)
+    ranges = accept.parse(header)
+    answer, [found] = ask(remote, lambda service: service.retrieve(address, path, ranges, ROOT))
+    assert answer.alone
+    assert answer.complete
+    assert answer.first == found.representation
+    return found
 
 
 @pytest.mark.parametrize(
@@ -57,10 +55,13 @@ def retrieve(path, header="*/*", sop=SOP, **attributes):
         ("54000100/1/54001010", b"first."),
         ("54000100/2/54001010", b"second"),
         ("54000100/2/003a0200/2/00091010", b"deep"),
+        ("00104000", "page\fpäge".encode()),
     ],
 )
 def test_the_value_at_a_path(path, content):
-    assert retrieve(path).content == content
+    found = retrieve(path)
+    assert found.content == content
+    assert found.uri == f"{BASE}/bulkdata/{path.upper()}"
 
 
 @pytest.mark.parametrize(
@@ -76,12 +77,19 @@ def test_the_value_at_a_path(path, content):
         "00080018",
         "00091010",
         "7FE00010",
+        "7FE00008",
         "00020001",
     ],
 )
 def test_what_is_no_binary_value_does_not_exist(path):
     with pytest.raises(NotFound, match="no such bulk data"):
         retrieve(path)
+
+
+def test_a_malformed_path_is_named():
+    with pytest.raises(InvalidRequest) as caught:
+        retrieve("ICCProfile")
+    assert caught.value.parameter == "bulkdata"
 
 
 def test_an_instance_that_is_not_there():
@@ -116,7 +124,7 @@ def test_a_document_goes_out_as_what_it_is(header, media_type, multipart):
     assert found.content == DOCUMENT
 
 
-@pytest.mark.parametrize("kind", [None, ""])
+@pytest.mark.parametrize("kind", [None, "", "pdf", "text/html\r\nX: y", "a/b; c=d", "ä/b"])
 def test_a_document_of_no_known_type_is_bytes(kind):
     found = retrieve("00420011", MIMETypeOfEncapsulatedDocument=kind)
     assert found.representation.media_type == "application/octet-stream"

@@ -1,4 +1,4 @@
-"""Retrieve Metadata: whole arrays of DICOM JSON, large values and pixels as links."""
+"""Retrieve Metadata: arrays of DICOM JSON or XML documents, large values and pixels as links."""
 
 import asyncio
 import base64
@@ -11,6 +11,7 @@ from gateway.errors import NotFound, UpstreamUnavailable
 from gateway.services.compute import Compute
 from gateway.services.library import Library
 from gateway.services.metadata import Metadata
+from tests import native_model
 from tests.unit.services.memory import (
     DATASTORE,
     PIXELS,
@@ -24,14 +25,15 @@ ROOT = "https://gateway.example/dicomweb"
 STUDY, SERIES = "1.2.3", "1.2.3.1"
 
 
-def pieces(remote, *place, limit=1024):
+def pieces(remote, *place, limit=1024, root=ROOT, xml=False):
     padded = (*place, None, None)[:2]
 
     async def scenario():
         library, compute = Library(remote, settings()), Compute(1)
         service = Metadata(library, compute, limit)
+        retrieve = service.documents if xml else service.retrieve
         try:
-            return [one async for one in service.retrieve(Address(DATASTORE, STUDY, *padded), ROOT)]
+            return [one async for one in retrieve(Address(DATASTORE, STUDY, *padded), root)]
         finally:
             await compute.close()
             await library.close()
@@ -41,6 +43,10 @@ def pieces(remote, *place, limit=1024):
 
 def metadata(remote, *place, **options):
     return json.loads(b"".join(pieces(remote, *place, **options)))
+
+
+def documents(remote, *place, **options):
+    return pieces(remote, *place, xml=True, **options)
 
 
 def uids(found):
@@ -139,6 +145,63 @@ def test_a_series_goes_out_before_the_next_is_read():
     assert len(found) == 10
     assert found[0].startswith(b"[")
     assert found[-1] == b"]"
+
+
+def test_a_large_series_goes_out_bit_by_bit():
+    instances = [instance(f"1.2.3.1.{number}", number) for number in range(1, 251)]
+    remote = stored(*instances)
+    found = pieces(remote)
+    assert len(found) == 4
+    assert [one["00200013"]["Value"] for one in json.loads(b"".join(found))] == [
+        [number] for number in range(1, 251)
+    ]
+
+
+@pytest.mark.parametrize("pin", ["", "?imageSetId=a&versionId=2"])
+def test_links_lead_where_the_root_does(pin):
+    content = base64.b64encode(bytes(30)).decode()
+    image = instance("1.2.3.1.1", frames=[bytes(8)], ICCProfile=content, **PIXELS)
+    [found] = metadata(stored(image), limit=20, root=ROOT + pin)
+    base = f"{ROOT}/studies/{STUDY}/series/{SERIES}/instances/1.2.3.1.1/bulkdata"
+    assert found["00282000"]["BulkDataURI"] == f"{base}/00282000{pin}"
+    assert found["7FE00010"]["BulkDataURI"] == f"{base}/7FE00010{pin}"
+
+
+def test_xml_says_what_json_says():
+    content = base64.b64encode(bytes(30)).decode()
+    remote = stored(
+        instance(
+            "1.2.3.1.1",
+            frames=[bytes(8)],
+            WaveformSequence=[{"WaveformData": content}],
+            DigitalSignaturesSequence=[],
+            **PIXELS,
+        ),
+        patient={"PatientName": "Phantom^One=幻^一"},
+    )
+    links = []
+    [document] = documents(remote, limit=20, root=f"{ROOT}?imageSetId=a&versionId=2")
+    made = native_model.parse(document, lambda uri: links.append(uri) or bytes(30))
+    [expected] = metadata(remote, limit=1024)
+    expected["7FE00010"] = {"vr": "OW", "InlineBinary": content}
+    assert made.to_json_dict() == expected
+    base = f"{ROOT}/studies/{STUDY}/series/{SERIES}/instances/1.2.3.1.1/bulkdata"
+    pin = "?imageSetId=a&versionId=2"
+    assert links == [f"{base}/54000100/1/54001010{pin}", f"{base}/7FE00010{pin}"]
+
+
+def test_a_study_is_a_document_for_each_instance_in_their_order():
+    remote = MemoryHealthImaging()
+    for series in (2, 1):
+        instances = [instance(f"1.2.3.{series}.{number}", number) for number in range(130, 0, -1)]
+        at_series = {"SeriesNumber": str(series)}
+        remote.add(image_set(STUDY, f"1.2.3.{series}", *instances, at_series=at_series))
+    found = [native_model.parse(one).SOPInstanceUID for one in documents(remote)]
+    expected = [f"1.2.3.{series}.{number}" for series in (1, 2) for number in range(1, 131)]
+    assert found == expected
+    assert len(documents(remote, "1.2.3.2", "1.2.3.2.7")) == 1
+    with pytest.raises(NotFound, match="series"):
+        documents(remote, "1.2.3.9")
 
 
 def test_what_does_not_exist_is_told_before_anything_goes_out():

@@ -1,17 +1,20 @@
 """The table of routes: each line is reachable at both roots and leads where it says."""
 
 import asyncio
+import base64
 import inspect
+import io
 import re
+import zipfile
 
 import pytest
 from starlette.routing import Route
 
 from gateway.app import create_app
 from gateway.errors import UpstreamUnavailable
-from gateway.web import bulkdata, frames, instances, metadata, search
+from gateway.web import bulkdata, frames, instances, metadata, pixeldata, search
 from gateway.web.routes import DICOMWEB, OPERATIONS, ROOTS, routes
-from tests import multipart
+from tests import multipart, native_model
 from tests.unit.services.memory import (
     DATASTORE,
     HTJ2K_RPCL,
@@ -112,6 +115,12 @@ def test_the_table_is_that_of_the_standard():
         f"{one}/metadata": (metadata.metadata, "10.4.1.1.4"),
         f"{one}/frames/{{frames}}": (frames.frames, "10.4.1.1.6"),
         f"{one}/bulkdata/{{path:path}}": (bulkdata.bulkdata, "10.4.1.1.5"),
+        f"{one}/bulkdata": (bulkdata.everything, "10.4.1.1.5"),
+        f"{series}/bulkdata": (bulkdata.everything, "10.4.1.1.5"),
+        "/studies/{study}/bulkdata": (bulkdata.everything, "10.4.1.1.5"),
+        f"{one}/pixeldata": (pixeldata.pixeldata, "10.4.1.1.6"),
+        f"{series}/pixeldata": (pixeldata.pixeldata, "10.4.1.1.6"),
+        "/studies/{study}/pixeldata": (pixeldata.pixeldata, "10.4.1.1.6"),
         "/studies": (search.studies, "10.6"),
         "/series": (search.series, "10.6"),
         "/instances": (search.instances, "10.6"),
@@ -165,6 +174,9 @@ def test_the_head_of_an_answer_is_that_of_the_answer(app):
         (f"{BASE}/frames/1,1", "frames"),
         (f"{BASE}/frames/a", "frames"),
         (f"{BASE}/bulkdata/PixelData", "bulkdata"),
+        (f"{BASE}/bulkdata/00282000/frames/1", "bulkdata"),
+        (f"{BASE}/bulkdata/7FE00010/frames/x", "frames"),
+        ("/studies/x/pixeldata", "study"),
         ("/studies?Nonsense=1", "Nonsense"),
         ("/studies?limit=x", "limit"),
         ("/studies?StudyDate=x", "StudyDate"),
@@ -189,6 +201,10 @@ def test_what_is_malformed_is_400_and_named(app, remote, root, path, parameter):
         f"/dicomweb{BASE}9",
         f"/dicomweb{BASE}/frames/3",
         f"/dicomweb{BASE}/bulkdata/00282000",
+        f"/dicomweb{BASE}/bulkdata/7FE00008",
+        f"/dicomweb{BASE.removesuffix('1')}2/bulkdata",
+        f"/dicomweb{BASE.removesuffix('1')}2/pixeldata",
+        "/dicomweb/studies/1.2.9/bulkdata",
         f"/dicomweb{BASE}.7/frames/1",
         f"/datastore/{'e' * 32}/studies",
         f"/datastore/{'e' * 32}/studies/1.2.3/metadata",
@@ -204,7 +220,7 @@ def test_what_is_not_there_is_404(app, path):
 @pytest.mark.parametrize(
     "path",
     ["/studies", "/studies/1.2.3/metadata", "/studies/1.2.3", BASE, f"{BASE}/frames/1",
-     f"{BASE}/bulkdata/7FE00010"],
+     f"{BASE}/bulkdata/7FE00010", f"{BASE}/pixeldata", "/studies/1.2.3/bulkdata"],
 )  # fmt: skip
 def test_an_accept_that_nothing_meets_is_406_with_what_there_is(app, path):
     response, _ = visit(app, f"/dicomweb{path}", accept="text/html")
@@ -244,8 +260,71 @@ def test_one_frame_has_its_length_and_an_exact_part_header(app):
 def test_frames_of_a_list_are_parts_in_its_order(app):
     response, _ = visit(app, f"/dicomweb{BASE}/frames/2%2C1")
     assert [part.content for part in multipart.parse(response)] == FRAMES[::-1]
-    pixels, _ = visit(app, f"/dicomweb{BASE}/bulkdata/7FE00010")
-    assert [part.content for part in multipart.parse(pixels)] == FRAMES
+    response, _ = visit(app, f"/dicomweb{BASE}/bulkdata/7FE00010/frames/2%2C1")
+    assert [part.content for part in multipart.parse(response)] == FRAMES[::-1]
+
+
+@pytest.mark.parametrize("path", ["bulkdata/7FE00010", "pixeldata", "bulkdata"])
+def test_native_pixel_data_are_one_value(app, path):
+    response, _ = visit(app, f"/dicomweb{BASE}/{path}")
+    [part] = multipart.parse(response)
+    assert part.content == b"".join(FRAMES)
+    location = f"http://{asgi.HOST}/dicomweb{BASE}/bulkdata/7FE00010"
+    assert f"\r\nContent-Location: {location}\r\n".encode() in response.content
+    single, _ = visit(app, f"/dicomweb{BASE}/{path}", accept="application/octet-stream")
+    assert single.content == part.content
+    assert int(single.headers["content-length"]) == 16
+    assert single.headers["content-type"].startswith("application/octet-stream")
+
+
+def test_metadata_as_xml(app):
+    envelope = 'multipart/related; type="application/dicom+xml"'
+    response, _ = visit(app, "/dicomweb/studies/1.2.3/metadata", accept=envelope)
+    assert response.headers["content-type"].startswith(envelope)
+    parts = multipart.parse(response)
+    assert [part.type for part in parts] == ["application/dicom+xml"] * 2
+    found = [native_model.parse(part.content, lambda uri: b"") for part in parts]
+    assert [one.SOPInstanceUID for one in found] == ["1.2.3.1.1", "1.2.3.1.2"]
+    single, _ = visit(app, f"/dicomweb{BASE}/metadata", accept="application/dicom+xml")
+    assert single.headers["content-type"] == "application/dicom+xml"
+    assert single.content == parts[0].content
+
+
+def test_an_archive_is_a_file_to_be_saved(app):
+    for path in ("/studies/1.2.3", BASE):
+        response, _ = visit(app, f"/dicomweb{path}", accept="application/zip")
+        chosen, _ = visit(app, f"/dicomweb{path}?accept=application/zip")
+        assert chosen.content == response.content
+        assert response.headers["content-type"] == "application/zip"
+        uid = path.rpartition("/")[2]
+        assert response.headers["content-disposition"] == f'attachment; filename="{uid}.zip"'
+        found = zipfile.ZipFile(io.BytesIO(response.content))
+        assert found.testzip() is None
+        assert found.namelist()[0] == "0001_CT_1.2.3.1/00001_1.2.3.1.1.dcm"
+        first, _ = visit(app, f"/dicomweb{BASE}", accept="application/dicom")
+        assert found.read(found.namelist()[0]) == first.content
+
+
+def test_bytes_of_an_instance_are_its_bulk_data(app):
+    octets = 'multipart/related; type="application/octet-stream"'
+    response, _ = visit(app, "/dicomweb/studies/1.2.3", accept=octets)
+    assert [part.content for part in multipart.parse(response)] == [b"".join(FRAMES)]
+
+
+def test_an_answer_that_is_not_complete_says_so(app, remote):
+    document = {
+        "EncapsulatedDocument": base64.b64encode(bytes(3000)).decode(),
+        "MIMETypeOfEncapsulatedDocument": "application/pdf",
+    }
+    remote.add(image_set("1.2.3", "1.2.3.2", instance("1.2.3.2.1", **document)))
+    pdf = 'multipart/related; type="application/pdf"'
+    response, _ = visit(app, "/dicomweb/studies/1.2.3/bulkdata", accept=pdf)
+    assert response.status_code == 206
+    assert [part.type for part in multipart.parse(response)] == ["application/pdf"]
+    both = f'{pdf}, multipart/related; type="application/octet-stream"'
+    response, _ = visit(app, "/dicomweb/studies/1.2.3/bulkdata", accept=both)
+    assert response.status_code == 200
+    assert len(multipart.parse(response)) == 2
 
 
 def test_files_are_parts_and_one_may_stand_alone(app):
