@@ -21,7 +21,7 @@ from gateway.services.ahead import ordered
 from gateway.services.compute import Compute
 from gateway.services.library import Library
 from gateway.services.metadata import described, links
-from gateway.services.pixeldata import Part, PixelData, is_one_part
+from gateway.services.pixeldata import Part, PixelData, follows_from, is_one_part
 
 _ENCAPSULATED_DOCUMENT: Final = "00420011"
 _DOCUMENT_TYPE: Final = 0x00420012
@@ -34,13 +34,15 @@ class BulkAnswer:
     """The values of a resource; each part must be read to its end before the next is taken.
 
     ``first`` is the form of the first part, ``alone`` says that there is no other; ``complete``
-    that no value had to be left out for want of a form that the client accepts.
+    that no value had to be left out for want of a form that the client accepts. ``identity`` is
+    what the bytes follow from for ever, empty if they change with the image set.
     """
 
     first: Representation
     parts: AsyncGenerator[Part, None]
     alone: bool
     complete: bool = True
+    identity: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +125,11 @@ class BulkData:
     def _one(
         self, value: _Value, chosen: Representation, address: Address, root: str
     ) -> BulkAnswer:
-        alone = value.element[2] is not ELSEWHERE or is_one_part(value.instance, chosen)
         parts = self._sent(address.datastore_id, [(value, chosen)], root)
-        return BulkAnswer(chosen, parts, alone)
+        if value.element[2] is not ELSEWHERE:
+            return BulkAnswer(chosen, parts, alone=True)
+        identity = (root, *follows_from(value.instance, chosen))
+        return BulkAnswer(chosen, parts, is_one_part(value.instance, chosen), identity=identity)
 
     def _choose(self, value: _Value, accept: Accept, *, several: bool = False) -> Representation:
         if value.element[2] is ELSEWHERE:

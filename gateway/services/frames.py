@@ -57,7 +57,7 @@ def _reduced(
     return replace(stored, syntax=syntaxes[0], lossless=syntaxes[1:], lossy=())
 
 
-def _identity(
+def identity(
     instance: Instance,
     numbers: Sequence[int],
     chosen: Representation,
@@ -112,8 +112,8 @@ class Frames:
             work = partial(reduced.encode, instance, pixel, reduce, chosen.syntax)
         frames = self._frames(address.datastore_id, instance, numbers, work)
         size = resolutions.reduced(pixel, reduce)
-        identity = _identity(instance, numbers, chosen, quality, pixel if work else None)
-        return FramesAnswer(chosen, len(numbers), frames, size.rows, size.columns, identity)
+        follows = identity(instance, numbers, chosen, quality, pixel if work else None)
+        return FramesAnswer(chosen, len(numbers), frames, size.rows, size.columns, follows)
 
     def stream(
         self, datastore_id: str, instance: Instance, numbers: Sequence[int], syntax: str

@@ -11,7 +11,7 @@ from gateway.dicomweb.negotiation import Representation
 from gateway.dicomweb.resources import bulk_frame_url
 from gateway.imagesets.bits import Bits, is_unaligned
 from gateway.imagesets.document import Instance
-from gateway.services.frames import Frames, offers
+from gateway.services.frames import Frames, identity, offers
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,12 @@ class Part:
 def is_one_part(instance: Instance, chosen: Representation) -> bool:
     """Whether the pixel data of ``instance`` are one part in the representation ``chosen``."""
     return chosen.syntax == ts.EXPLICIT_LE or len(instance.frames) == 1
+
+
+def follows_from(instance: Instance, chosen: Representation) -> tuple[str, ...]:
+    """What the bytes of the pixel data of ``instance`` follow from."""
+    numbers = range(1, len(instance.frames) + 1)
+    return identity(instance, numbers, chosen, None, instance.pixel())
 
 
 class PixelData:

@@ -37,6 +37,8 @@ async def everything(request: Request, *, pixels: bool = False) -> Response:
 
 
 async def _respond(request: Request, answer: BulkAnswer) -> Response:
+    if answer.identity and (known := entities.immutable(request, *answer.identity)):
+        return known
     mark = await entities.boundary(request)
     if answer.alone:
         part = await anext(answer.parts)
