@@ -11,7 +11,7 @@ import numpy as np
 
 from gateway.codecs import openjpeg, openjph, registry, tile_parts
 from gateway.codecs.codestream import Codestream, jpeg_2000, unboxed
-from gateway.codecs.samples import Samples, conform, fits, low_pass
+from gateway.codecs.samples import Samples, conform, fits, limits, low_pass
 from gateway.codecs.tile_parts import Undivided, cut
 from gateway.dicom import transfer_syntaxes as ts
 from gateway.dicom.image import ImagePixel
@@ -122,8 +122,7 @@ def _smaller(frame: bytes, times: int) -> bytes:
 
 
 def _within(samples: Samples, bits: int, *, signed: bool) -> Samples:
-    low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
-    found: Samples = np.clip(samples, low, high)
+    found: Samples = np.clip(samples, *limits(bits, signed=signed))
     return found
 
 
