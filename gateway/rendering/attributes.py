@@ -74,3 +74,9 @@ def items(dataset: DataSet, tag: int) -> list[DataSet]:
 def item(dataset: DataSet, tag: int) -> DataSet:
     """The first item of the sequence ``tag``; an empty one where there is none."""
     return next(iter(items(dataset, tag)), [])
+
+
+def values(dataset: DataSet, tag: int) -> list[Any]:
+    """The values of ``tag`` as they are; none where it is absent, a sequence or bytes."""
+    element = elements.find(dataset, tag)
+    return [] if element is None or element[1] in vrs.BYTES | {"SQ"} else element[2]
