@@ -22,6 +22,9 @@ from gateway.rendering.stored import Stored
 from gateway.rendering.transformations import Indexed
 from gateway.rendering.voi import Window
 
+_GROUPS: Final = frozenset({0x0008, 0x0018, 0x0028, 0x0062, 0x2050})
+"""Groups that say how pixels are shown, beside those of overlays."""
+
 _PALETTE_COLOR: Final = "PALETTE COLOR"
 _PHOTOMETRIC: Final = 0x00280004
 _ROWS: Final = 0x00280010
@@ -41,7 +44,7 @@ class Display:
     """
 
     def __init__(self, dataset: DataSet, overriding: Sequence[Element] = ()) -> None:
-        self._dataset = dataset
+        self._dataset = [one for one in dataset if one[0] >> 16 in _GROUPS or one[0] >> 24 == 0x60]
         self._state = list(overriding)
         self._groups = FunctionalGroups(dataset)
         self._contrast = Contrast(dataset, self._state, self._groups)

@@ -59,6 +59,6 @@ def apply(modality: Modality, values: Samples) -> Samples:
         return modality.apply(values)
     if modality == IDENTITY:
         return values
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         rescaled: Samples = values * modality.slope + modality.intercept
     return rescaled

@@ -60,9 +60,9 @@ def apply(voi: Voi, values: Samples) -> Fractions:
     """What is shown of ``values`` in the modality's units; of NaN nothing."""
     if isinstance(voi, Lut):
         return voi.apply(values) / voi.top
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         shown = _sigmoid(voi, values) if voi.function == "SIGMOID" else _linear(voi, values)
-    return np.nan_to_num(shown, copy=False)
+    return np.where(np.isnan(shown), 0, shown)
 
 
 def _linear(window: Window, values: Samples) -> Fractions:

@@ -89,7 +89,7 @@ def samples(image):
     ],
     ids=lambda image: f"{image.photometric}-{image.dtype[1:]}",
 )
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_any_data_set_gives_a_picture_or_a_codec_error(image, data):
     dataset, state = data.draw(DATASETS), data.draw(st.just([]) | DATASETS)

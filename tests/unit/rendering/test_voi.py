@@ -75,6 +75,16 @@ def test_what_is_not_finite():
         assert (found[0], found[1], found[2]) == (0, pytest.approx(0), 1)
 
 
+@pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
+def test_numbers_at_the_ends_of_their_range(function):
+    for dtype in ("f4", "f8"):
+        values = np.array([np.finfo(dtype).min, -1, 1, np.finfo(dtype).max], dtype)
+        for width in (1e-81, 1e-300, 1e300):
+            found = voi.apply(Window(0, width, function), values)
+            assert np.allclose(found, [0, 0, 1, 1], atol=0.5)
+            assert (np.diff(found) >= 0).all()
+
+
 @pytest.mark.parametrize(
     ("attributes", "expected"),
     [
