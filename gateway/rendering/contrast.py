@@ -7,8 +7,9 @@ from gateway.codecs.samples import Samples
 from gateway.dicom import elements
 from gateway.dicom.elements import DataSet
 from gateway.dicom.image import ImagePixel
-from gateway.rendering import luts, modality, palette, presentation, ranges, voi
+from gateway.rendering import modality, palette, presentation, ranges, voi
 from gateway.rendering.functional_groups import FunctionalGroups
+from gateway.rendering.luts import Lut
 from gateway.rendering.modality import Modality
 from gateway.rendering.palette import Palette
 from gateway.rendering.presentation import Presentation
@@ -44,8 +45,8 @@ class Contrast:
         Raises:
             CodecError: the palette is broken.
         """
-        scale, colours = self._modality(number), self._supplemental(number, bits)
-        shown = window or self._voi(number) or self._range(scale, bits)
+        scale, colours = self._modality(number, bits), self._supplemental(number, bits)
+        shown = window or self._voi(number, scale, bits)
         if shown is None:
             values = bits.values(samples)
             if colours is not None:
@@ -54,20 +55,23 @@ class Contrast:
             shown = ranges.occurring(values, bits, scale, padding)
         return Greyscale(bits, scale, shown, self._presentation, colours)
 
-    def _modality(self, number: int) -> Modality:
-        if self._state:
-            return self._common_modality
-        own = modality.of(self._groups.macro(number, _FRAME_MODALITY))
-        return own or self._common_modality
+    def _modality(self, number: int, bits: Stored) -> Modality:
+        own = None
+        if not self._state:
+            own = modality.of(self._groups.macro(number, _FRAME_MODALITY))
+        found = own or self._common_modality
+        return found.placed(bits.low, bits.top) if isinstance(found, Lut) else found
 
-    def _voi(self, number: int) -> Voi | None:
-        if self._state:
-            return self._common_voi
-        return voi.of(self._groups.macro(number, _FRAME_VOI)) or self._common_voi
-
-    def _range(self, scale: Modality, bits: Stored) -> Window | None:
-        """What is shown without a VOI LUT, if that is the same for all frames."""
-        return ranges.whole(bits, scale) if self._state else ranges.segmentation(self._dataset)
+    def _voi(self, number: int, scale: Modality, bits: Stored) -> Voi | None:
+        """The VOI LUT, or what is shown without one; None if that depends on the samples."""
+        ends = ranges.ends(bits, scale)
+        own = None if self._state else voi.of(self._groups.macro(number, _FRAME_VOI))
+        found = own or self._common_voi
+        if isinstance(found, Lut):
+            return found.placed(*ends)
+        if found is None:
+            return voi.spanning(*ends) if self._state else ranges.segmentation(self._dataset)
+        return found
 
     @cached_property
     def _common_modality(self) -> Modality:
@@ -96,9 +100,7 @@ class Contrast:
             kind = next(filter(None, (elements.text(m, _PIXEL_PRESENTATION) for m in macros)), "")
         if kind != "COLOR" or self._state or self._palette is None:
             return None
-        found = self._palette
-        first = luts.first_mapped(found.first, len(found.table()), bits.low, bits.top)
-        return Palette(first, found.colours)
+        return self._palette.placed(bits.low, bits.top)
 
     @cached_property
     def _palette(self) -> Palette | None:

@@ -109,7 +109,7 @@ class Display:
     def _indexed(self, bits: Stored) -> Indexed:
         if self._palette is None:
             raise CodecError("the image has no palette that can be read")
-        return Indexed(bits, self._palette)
+        return Indexed(bits, self._palette.placed(bits.low, bits.top))
 
     @cached_property
     def _palette(self) -> Palette | None:

@@ -46,13 +46,16 @@ class Lut:
         """The entries for ``values``; those beyond an end have the entry at that end."""
         return np.take(self.outputs(), positions(values, self.first, len(self.entries) // 2))
 
+    def placed(self, low: float, high: float) -> "Lut":
+        """The table for inputs from ``low`` to ``high``."""
+        first = first_mapped(self.first, len(self.entries) // 2, low, high)
+        return Lut(first, self.bits, self.entries)
+
 
 def positions(values: Samples, first: int, count: int) -> NDArray[np.intp]:
     """Where in a table of ``count`` entries ``values`` are, if ``first`` is the first mapped."""
     numbers = np.nan_to_num(np.rint(values.astype(np.float64)))
-    low, high = (numbers.min(), numbers.max()) if numbers.size else (0, 0)
-    start = first_mapped(first, count, float(low), float(high))
-    places: NDArray[np.intp] = np.clip(numbers - start, 0, count - 1).astype(np.intp)
+    places: NDArray[np.intp] = np.clip(numbers - first, 0, count - 1).astype(np.intp)
     return places
 
 

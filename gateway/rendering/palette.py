@@ -34,6 +34,11 @@ class Palette:
         table = self.table()
         return np.take(table, luts.positions(values, self.first, len(table)), axis=0)
 
+    def placed(self, low: int, high: int) -> "Palette":
+        """The palette for stored values from ``low`` to ``high``."""
+        first = luts.first_mapped(self.first, len(self.table()), low, high)
+        return Palette(first, self.colours)
+
 
 def of(dataset: DataSet) -> Palette | None:
     """The palette of ``dataset``, None if it has none.

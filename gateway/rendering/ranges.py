@@ -11,7 +11,7 @@ from gateway.dicom.elements import DataSet
 from gateway.dicom.image import ImagePixel
 from gateway.rendering import modality, voi
 from gateway.rendering.attributes import decimal, items
-from gateway.rendering.modality import Modality
+from gateway.rendering.modality import Modality, Rescale
 from gateway.rendering.stored import Stored
 from gateway.rendering.voi import Window
 
@@ -41,10 +41,10 @@ def padding(dataset: DataSet, image: ImagePixel) -> Padding | None:
     limit = decimal(dataset, tags[1])
     if value is None:
         return None
-    ends = [value, value if limit is None else limit]
+    limits = [value, value if limit is None else limit]
     if not image.floating:
-        ends = [_signed(int(end), image) for end in ends]
-    return Padding(min(ends), max(ends))
+        limits = [_signed(int(end), image) for end in limits]
+    return Padding(min(limits), max(limits))
 
 
 def _signed(value: int, image: ImagePixel) -> int:
@@ -68,12 +68,12 @@ def segmentation(dataset: DataSet) -> Window | None:
     return None
 
 
-def whole(stored: Stored, scale: Modality) -> Window:
-    """All that the stored values can be, in the units of the modality."""
-    ends = modality.apply(scale, np.array([stored.low, stored.top], np.float64))
-    if isinstance(scale, modality.Rescale):
-        return voi.spanning(float(ends.min()), float(ends.max()))
-    return voi.spanning(0, scale.top)
+def ends(stored: Stored, scale: Modality) -> tuple[float, float]:
+    """The least and the greatest that stored values can be in the units of the modality."""
+    if not isinstance(scale, Rescale):
+        return 0.0, float(scale.top)
+    found = modality.apply(scale, np.array([stored.low, stored.top], np.float64))
+    return float(found.min()), float(found.max())
 
 
 def occurring(values: Samples, stored: Stored, scale: Modality, without: Padding | None) -> Window:
@@ -86,9 +86,9 @@ def occurring(values: Samples, stored: Stored, scale: Modality, without: Padding
         values = values[(values < without.low) | (values > without.high)]
     if values.dtype.kind == "f":
         values = values[np.isfinite(values)]
-    if isinstance(scale, modality.Rescale) and values.size:
+    if isinstance(scale, Rescale) and values.size:
         values = np.array([values.min(), values.max()])
     found = modality.apply(scale, values)
     if not found.size or found.min() == found.max():
-        return whole(stored, scale)
+        return voi.spanning(*ends(stored, scale))
     return voi.spanning(float(found.min()), float(found.max()))

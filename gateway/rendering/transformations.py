@@ -20,6 +20,8 @@ from gateway.rendering.voi import Voi
 
 _TABLES: Final = 64  # of 64 KiB in grey and 192 KiB in colour
 _MAX_BYTES: Final = 2
+_BLOCK: Final = 1 << 16
+"""Pixels transformed at a time without a table."""
 
 
 class Transformation(Protocol):
@@ -72,8 +74,15 @@ def picture(transformation: Transformation, samples: Samples) -> Picture:
     """``samples`` transformed, through a table where they have no more than 16 bits."""
     width = samples.dtype.itemsize
     if samples.dtype.kind == "f" or width > _MAX_BYTES:
-        return transformation.apply(samples)
+        return _direct(transformation, samples)
     return np.take(_table(transformation, width), samples.view(f"<u{width}"), axis=0)
+
+
+def _direct(transformation: Transformation, samples: Samples) -> Picture:
+    """A few rows at a time, because there are intermediate results of eight bytes each."""
+    step = max(1, _BLOCK // samples.shape[1])
+    blocks = (samples[row : row + step] for row in range(0, len(samples), step))
+    return np.concatenate([transformation.apply(block) for block in blocks])
 
 
 @lru_cache(_TABLES)
