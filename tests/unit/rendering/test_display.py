@@ -47,6 +47,16 @@ def test_a_table_shows_what_the_transformation_shows(transformation, dtype):
     assert found.flags.writeable
 
 
+@pytest.mark.parametrize("shape", [(700, 300), (3, 70_000), (1, 1)])
+def test_samples_without_a_table_are_transformed_block_by_block(shape):
+    window = Window(1 << 31, 1 << 31)
+    transformation = Greyscale(Stored(32, 31, False), Rescale(0.5, 9.0), window, COLOURS)
+    samples = noise(shape, "<u4", 32)
+    found = transformations.picture(transformation, samples)
+    assert found.shape == (*shape, 3)
+    assert np.array_equal(found, transformation.apply(samples))
+
+
 def test_what_is_shown_alike_shares_a_table():
     transformations._table.cache_clear()
     window = {"WindowCenter": 600, "WindowWidth": 1600}
