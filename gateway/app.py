@@ -22,6 +22,7 @@ from gateway.services.pixeldata import PixelData
 from gateway.services.readiness import Progress, Readiness
 from gateway.services.rendered import Rendered
 from gateway.services.search import Search
+from gateway.services.uri import Uri
 from gateway.settings import GatewaySettings
 from gateway.web.compression import Compression
 from gateway.web.context import Services
@@ -56,16 +57,19 @@ def create_app(
     library = Library(remote or HealthImagingClient(settings), settings)
     compute = Compute(settings.decode_threads)
     frames = Frames(library, compute, settings.fetch_ahead)
+    instances = Instances(library, compute, settings.fetch_ahead)
+    rendered = Rendered(library, compute, settings)
     services = Services(
         settings,
         library,
         Search(library, compute, settings),
         Metadata(library, compute, settings.inline_limit),
-        Instances(library, compute, settings.fetch_ahead),
+        instances,
         frames,
         BulkData(library, compute, PixelData(frames), settings.inline_limit, settings.fetch_ahead),
         Archives(compute),
-        Rendered(library, compute, settings),
+        rendered,
+        Uri(library, instances, rendered, settings.viewport_max_side),
         Readiness(library, settings.datastore_id, progress),
         fingerprint(settings),
     )

@@ -21,7 +21,7 @@ from gateway.services.ahead import ordered
 from gateway.services.albums import Album, Job, Part, Studio, middle
 from gateway.services.compute import Compute
 from gateway.services.library import Library
-from gateway.services.renderings import Renderings
+from gateway.services.renderings import Offers, Renderings
 from gateway.settings import GatewaySettings
 
 _LARGEST_TILE: Final = 256  # pixels a side
@@ -118,6 +118,10 @@ class Rendered:
         side = min(box.width, box.height, _LARGEST_TILE) if box else _LARGEST_TILE
         picture = placeholder.draw(instance.modality, side, side, self._studio.lettering)
         return Part(media_type, pictures.encode(picture, media_type), "")
+
+    def offers(self, instance: Instance, numbers: Sequence[int], parameters: Parameters) -> Offers:
+        """What can be made of ``instance``, or of its frames with ``numbers``."""
+        return self._renderings.offers(instance, numbers, parameters, strict=False)
 
     def _choose(
         self,

@@ -22,6 +22,7 @@ from gateway.services.metadata import Metadata
 from gateway.services.readiness import Readiness
 from gateway.services.rendered import Rendered
 from gateway.services.search import Search
+from gateway.services.uri import Uri
 from gateway.settings import GatewaySettings
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -43,6 +44,7 @@ class Services:
     bulkdata: BulkData
     archives: Archives
     rendered: Rendered
+    uri: Uri
     readiness: Readiness
     fingerprint: str
 

@@ -98,6 +98,15 @@ def immutable(request: Request, *determinants: str) -> Response | None:
     return _not_modified(entity) if known else None
 
 
+async def addressed(request: Request) -> Response | None:
+    """Do for an address in the query what ``served`` does for one in the path; 304 likewise."""
+    request.state.freshness = Freshness.STORED
+    request.state.entity = None
+    entity = await _entity(request)
+    known = conditions.names(_header(request, "if-none-match"), entity.tag)
+    return _not_modified(entity) if known else None
+
+
 async def boundary(request: Request) -> str:
     """The boundary of a multipart answer: the same as long as its tag is."""
     return multipart.boundary((await _entity(request)).tag)

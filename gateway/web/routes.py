@@ -15,6 +15,7 @@ from gateway.web import (
     pixeldata,
     rendered,
     search,
+    uri,
 )
 from gateway.web.entities import Freshness, Handler
 
@@ -66,10 +67,12 @@ DICOMWEB: Final = (
     Transaction("GET", _INSTANCE, instances.instances, "10.4.1.1.3"),
     Transaction("GET", _SERIES, instances.instances, "10.4.1.1.2"),
     Transaction("GET", _STUDY, instances.instances, "10.4.1.1.1"),
+    Transaction("GET", "/wado", uri.wado, "9", Freshness.MADE),
 )
 
 OPERATIONS: Final = (
     Transaction("GET", "/", pages.index, "", Freshness.MADE),
+    Transaction("GET", "/wado", uri.wado, "9", Freshness.MADE),
     Transaction("GET", "/healthz", health.healthz, "", Freshness.FLEETING),
     Transaction("GET", "/readyz", health.readyz, "", Freshness.FLEETING),
 )

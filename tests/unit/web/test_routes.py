@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from gateway.app import create_app
 from gateway.errors import UpstreamUnavailable
-from gateway.web import bulkdata, frames, instances, metadata, pixeldata, search
+from gateway.web import bulkdata, frames, instances, metadata, pixeldata, rendered, search, uri
 from gateway.web.routes import DICOMWEB, OPERATIONS, ROOTS, routes
 from tests import multipart, native_model
 from tests.unit.services.memory import (
@@ -35,6 +35,7 @@ PLACES = {
     "path:path": "7FE00010",
 }
 BASE = "/studies/1.2.3/series/1.2.3.1/instances/1.2.3.1.1"
+URI = "requestType=WADO&studyUID=1.2.3&seriesUID=1.2.3.1&objectUID=1.2.3.1.1"
 FRAMES = [bytes(range(8)), bytes(range(8, 16))]
 LINES = [(root, line) for root in ROOTS for line in DICOMWEB]
 ids = pytest.mark.parametrize(
@@ -56,7 +57,8 @@ def app(remote):
 
 
 def filled(path):
-    return re.sub(r"\{([^}]*)\}", lambda found: PLACES[found[1]], path)
+    query = f"?{URI}" if path.endswith("/wado") else ""  # its address is in the query
+    return re.sub(r"\{([^}]*)\}", lambda found: PLACES[found[1]], path) + query
 
 
 def visit(app, target, method="GET", **headers):
@@ -88,7 +90,7 @@ def test_no_other_method_works(app, root, line, method, remote):
 
 @pytest.mark.parametrize("line", OPERATIONS, ids=lambda line: line.path)
 def test_the_pages_of_the_operator(app, line):
-    response, handler = visit(app, line.path)
+    response, handler = visit(app, filled(line.path))
     assert (response.status_code, handler) == (200, line.handler)
     assert visit(app, line.path, "POST")[0].status_code == 405
 
@@ -103,10 +105,16 @@ def test_the_table_is_all_there_is(app):
 
 
 def test_the_table_is_that_of_the_standard():
-    """PS3.18 tables 10.4.1-1 and 10.6.1-1, as far as the gateway goes."""
+    """PS3.18 chapter 9, tables 10.4.1-1 and 10.6.1-1, as far as the gateway goes."""
     series = "/studies/{study}/series/{series}"
     one = f"{series}/instances/{{instance}}"
+    pictured = ("/studies/{study}", series, one, f"{one}/frames/{{frames}}")
+    pictures = {f"{path}/rendered": (rendered.rendered, "10.4.1.1.3") for path in pictured}
+    thumbnails = {f"{path}/thumbnail": (rendered.thumbnail, "10.4.1.1.8") for path in pictured}
     assert {line.path: (line.handler, line.clause) for line in DICOMWEB} == {
+        **pictures,
+        **thumbnails,
+        "/wado": (uri.wado, "9"),
         "/studies/{study}": (instances.instances, "10.4.1.1.1"),
         series: (instances.instances, "10.4.1.1.2"),
         one: (instances.instances, "10.4.1.1.3"),

@@ -1,0 +1,74 @@
+"""WADO-URI (PS3.18 chapter 9)."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, aclosing
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.dicomweb import uri as parameters, warnings
+from gateway.dicomweb.representations import DICOM
+from gateway.dicomweb.resources import instance_url
+from gateway.services.instances import InstancesAnswer
+from gateway.web import context, entities
+from gateway.web.streams import Stream, begun, plain
+
+_WHOLE: Final = 16 << 20
+"""Bytes up to which a file goes out with its length (PS3.18 table 9.4.3-2), not piece by piece."""
+
+
+async def wado(request: Request) -> Response:
+    """One instance, as a DICOM file or rendered."""
+    services = context.services(request)
+    asked = parameters.parse(
+        context.query(request),
+        context.ranges(request),
+        ",".join(request.headers.getlist("accept-charset")),
+        services.settings.viewport_max_side,
+    )
+    # The address is in the query here; all that reads it from the path finds it there.
+    uids = {"study": asked.study, "series": asked.series, "instance": asked.instance}
+    request.scope["path_params"] = {**request.path_params, **uids}
+    if unmodified := await entities.addressed(request):
+        return unmodified
+    answer = await services.uri.retrieve(context.address(request), asked)
+    root = context.root(request)
+    if isinstance(answer, InstancesAnswer):
+        response = await _file(answer)
+        response.headers["Content-Location"] = instance_url(root, **uids)
+        return response
+    response = plain(answer.content, answer.media_type)
+    if answer.path:
+        response.headers["Content-Location"] = root + answer.path
+    if asked.unsupported:
+        response.headers["Warning"] = warnings.annotations(asked.unsupported)
+    return response
+
+
+async def _file(answer: InstancesAnswer) -> Response:
+    """A file; the media type has no parameters here (PS3.18 9.1.3)."""
+    pieces = _pieces(answer)
+    head = bytearray()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(pieces.aclose)
+        async for piece in pieces:
+            head += piece
+            if len(head) > _WHOLE:
+                stack.pop_all()  # the stream closes them
+                return Stream(await begun(_resumed(bytes(head), pieces)), DICOM, None)
+    return plain(bytes(head), DICOM)
+
+
+async def _pieces(answer: InstancesAnswer) -> AsyncGenerator[bytes, None]:
+    async with aclosing(answer.files) as files:
+        async for file in files:
+            async for piece in file.pieces:
+                yield piece
+
+
+async def _resumed(head: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(rest):
+        yield head
+        async for piece in rest:
+            yield piece
