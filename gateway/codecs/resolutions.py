@@ -31,13 +31,17 @@ def reduced(image: ImagePixel, reduce: int) -> ImagePixel:
     return replace(image, rows=rows, columns=columns)
 
 
-def most(syntax: str, frame: bytes) -> int:
+def most(syntax: str, frame: bytes, image: ImagePixel | None = None) -> int:
     """How many times the sides of ``frame`` can be halved by decoding less; its head suffices.
+
+    Never, if it is one of ``image`` and its samples have to be seen before they can be averaged.
 
     Raises:
         CodecError: it is not a frame in ``syntax``.
     """
     if syntax not in _JPEG_2000:
+        return 0
+    if image is not None and not _agrees(frame, jpeg_2000(frame), image):
         return 0
     header = tile_parts.main_header(unboxed(frame))
     if syntax in _HTJ2K and jpeg_2000(frame).reversible:
@@ -73,7 +77,7 @@ def decode(syntax: str, frame: bytes, image: ImagePixel, reduce: int) -> Samples
     registry.check_size(image)
     header = jpeg_2000(frame)
     _check(header, image)
-    times = min(reduce, most(syntax, frame)) if _agrees(frame, header, image) else 0
+    times = min(reduce, most(syntax, frame, image))
     if not times:
         return _halved(registry.decode(syntax, frame, image), image, reduce)
     samples = _decode(syntax, frame, header, reduced(image, times), times)

@@ -80,7 +80,9 @@ class Painter:
             return 0
         most = math.floor(math.log2(max(self._image.rows, self._image.columns)))
         wanted = geometry.reduction(self._plan, most)
-        return min(wanted, resolutions.most(self._instance.stored_syntax, frame)) if wanted else 0
+        if not wanted:
+            return 0
+        return min(wanted, resolutions.most(self._instance.stored_syntax, frame, self._image))
 
     def _decoded(self, frame: bytes, reduce: int) -> tuple[Samples, ImagePixel]:
         """Samples by pixel, and the image that they are of."""

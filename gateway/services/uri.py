@@ -47,6 +47,8 @@ class Uri:
         media_type = _choose(instance, asked, offers)
         if media_type == DICOM:
             return await self._instances.retrieve(address, _file(asked))
+        if asked.pictured and not media_type.startswith(("image/", "video/")):
+            raise InvalidRequest(f"{asked.pictured} goes with images only", asked.pictured)
         if asked.state is not None:
             raise InvalidRequest("Presentation states are not applied here", "presentationUID")
         if media_type not in ANIMATIONS and len(instance.frames) > 1:

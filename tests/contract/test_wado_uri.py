@@ -241,6 +241,8 @@ def test_documents(http, store):
     document = read(store, "pdf").EncapsulatedDocument
     assert answer.content.rstrip(b"\0") == document.rstrip(b"\0")
     assert file(ask(http, store, "pdf", **DICOM)).SOPInstanceUID
+    refused = ask(http, store, "pdf", imageQuality="50")
+    assert (refused.status_code, refused.json()["parameter"]) == (400, "imageQuality")
 
 
 def test_by_the_book_one_frame_has_no_number(http, store, healthimaging):

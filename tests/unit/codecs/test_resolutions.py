@@ -246,6 +246,12 @@ def test_most():
         assert most(syntax, frame) == times
 
 
+def test_most_of_what_has_to_be_seen_before_it_is_averaged():
+    assert most(RPCL, FRAME, IMAGE) == 5
+    for other in ({"photometric": "PALETTE COLOR"}, {"bits_stored": 12}, {"signed": True}):
+        assert most(RPCL, FRAME, replace(IMAGE, **other)) == 0
+
+
 def test_a_picture_off_the_origin_has_no_resolutions():
     def change(marker, content):
         sides = [int.from_bytes(content[at : at + 4], "big") for at in range(2, 34, 4)]
