@@ -202,13 +202,6 @@ def test_several_frames(http, store):
         assert np.array_equal(openjpeg.decode(part.content), filtered(samples[number - 1], 1, 10))
 
 
-def test_pixel_data_as_bulk_data_too(http, store):
-    address, path = store["multiframe_grey10"]
-    answer = http.get(f"{address}/bulkdata/7FE00010?reduce=1", headers=ANY).raise_for_status()
-    assert len(multipart.parse(answer)) == files.read(path).NumberOfFrames
-    assert size(answer)
-
-
 def test_bits_have_no_lower_resolution(http, store):
     answer, _ = get(http, store, "segmentation_unaligned", 1, ANY)
     assert answer.status_code == 406
