@@ -35,13 +35,15 @@ _RENDERED: Final = ("image/", "video/", "text/", "model/", "application/pdf", "a
 def choose(accept: Accept, single: Sequence[str], parts: Sequence[str]) -> Representation:
     """What the client likes best of the media types that a resource can be rendered in.
 
-    ``single`` are those without an envelope and ``parts`` those of parts, the default first.
+    ``single`` are those without an envelope and ``parts`` those of parts, the default first; who
+    takes anything gets the default, in an envelope where it is in none but there.
 
     Raises:
         NotAcceptable: the client accepts none of them.
     """
-    offers = [Representation("", kind, multipart=False) for kind in single]
-    offers += [Representation("", kind) for kind in parts]
+    alone = [Representation("", kind, multipart=False) for kind in single]
+    packed = [Representation("", kind) for kind in parts]
+    offers = alone + packed if parts[:1] == single[:1] else packed + alone
 
     def rank(wanted: MediaRange, offer: Representation) -> int | None:
         kind = _kind(wanted)

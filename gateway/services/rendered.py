@@ -162,14 +162,14 @@ class Rendered:
 
     async def _collection(self, wanted: Wanted) -> RenderedAnswer:
         """A study or series in the way that the client prefers of those that lead anywhere."""
-        refusal = NotAcceptable("None of the media types that are accepted can be made", _OFFERED)
-        for multipart in renditions.envelopes(wanted.accept):
+        refusal: NotAcceptable | None = None
+        for multipart in renditions.envelopes(wanted.accept) or (wanted.accept.strict,):
             parts = self._every(wanted) if multipart else self._representative(wanted)
             try:
                 return RenderedAnswer(multipart, await anext(parts), parts)
             except NotAcceptable as error:
                 refusal = error
-        raise refusal
+        raise refusal or NotFound("There are no instances any more")
 
     async def _every(self, wanted: Wanted) -> AsyncGenerator[Part, None]:
         """All parts of all instances; those that cannot be had in an acceptable form are left out.
@@ -232,9 +232,6 @@ def _lettering(settings: GatewaySettings) -> Lettering:
         return Lettering(font.read_bytes() if font else b"")
     except OSError as error:
         raise ConfigurationError("GATEWAY_ANNOTATION_FONT is no font that can be read.") from error
-
-
-_OFFERED: Final = tuple(f'multipart/related; type="{kind}"' for kind in STILLS)
 
 
 def _all_frames(instance: Instance) -> range:

@@ -78,7 +78,8 @@ def test_parts_where_there_may_be_several(header, media_type):
 
 def test_anything_is_parts_where_one_picture_is_not_to_be_had():
     assert chosen("*/*", **MANY) == ("image/jpeg", True)
-    assert chosen("*/*", ANIMATIONS, STILLS) == ("image/gif", False)
+    assert chosen("*/*", ANIMATIONS, STILLS) == ("image/jpeg", True)
+    assert chosen("image/*", ANIMATIONS, STILLS) == ("image/gif", False)
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,10 @@ def test_the_head_of_an_answer_is_that_of_the_answer(app):
         ("/studies?imageSetId=x", "imageSetId"),
         ("/studies/1.2.3/metadata?imageSetId=x", "imageSetId"),
         ("/studies?PatientName=%FF", "query"),
+        ("/studies/1.2.3/rendered?window=40", "window"),
+        ("/studies/1.2.3/thumbnail?viewport=128,128,0,0,9,9", "viewport"),
+        (f"{BASE}/frames/0/rendered", "frames"),
+        (f"{BASE}/frames/a/thumbnail", "frames"),
     ],
 )
 @pytest.mark.parametrize("root", ["/dicomweb", f"/datastore/{DATASTORE}"])
@@ -217,6 +221,10 @@ def test_what_is_malformed_is_400_and_named(app, remote, root, path, parameter):
         f"/dicomweb{BASE.removesuffix('1')}2/pixeldata",
         "/dicomweb/studies/1.2.9/bulkdata",
         f"/dicomweb{BASE}.7/frames/1",
+        "/dicomweb/studies/1.2.4/rendered",
+        "/dicomweb/studies/1.2.4/thumbnail",
+        f"/dicomweb{BASE}/frames/3/rendered",
+        f"/dicomweb{BASE}/frames/3/thumbnail",
         f"/datastore/{'e' * 32}/studies",
         f"/datastore/{'e' * 32}/studies/1.2.3/metadata",
         "/datastore/nonsense/studies",
@@ -231,7 +239,9 @@ def test_what_is_not_there_is_404(app, path):
 @pytest.mark.parametrize(
     "path",
     ["/studies", "/studies/1.2.3/metadata", "/studies/1.2.3", BASE, f"{BASE}/frames/1",
-     f"{BASE}/bulkdata/7FE00010", f"{BASE}/pixeldata", "/studies/1.2.3/bulkdata"],
+     f"{BASE}/bulkdata/7FE00010", f"{BASE}/pixeldata", "/studies/1.2.3/bulkdata",
+     "/studies/1.2.3/rendered", f"{BASE}/rendered", f"{BASE}/frames/1/rendered",
+     f"{BASE}/frames/1,2/rendered", "/studies/1.2.3/thumbnail", f"{BASE}/thumbnail"],
 )  # fmt: skip
 def test_an_accept_that_nothing_meets_is_406_with_what_there_is(app, path):
     response, _ = visit(app, f"/dicomweb{path}", accept="text/html")
