@@ -37,13 +37,12 @@ def compress(samples: Samples, image: ImagePixel, quality: int) -> bytes:
     Raises:
         NotAcceptable: a sample has more than Bits Stored.
     """
-    near = min(_MOST, round(tolerance(quality, samples) * _PER_DEVIATION))
-    if not near:
+    error = tolerance(quality, samples)
+    if not error:
         return _encode(samples, 0)
     check_stored(samples, image)
-    bits = image.bits_stored
-    low, high = limits(bits, signed=image.signed)
-    near = min(near, (high - low) // 2)
+    low, high = limits(image.bits_stored, signed=image.signed)
+    near = min(max(1, round(error * _PER_DEVIATION)), _MOST, (high - low) // 2)
     return _encode(np.clip(samples, low + near, high - near), near)
 
 

@@ -33,7 +33,15 @@ _JPEG: Final = frozenset(
     {ts.JPEG_BASELINE, ts.JPEG_EXTENDED, ts.JPEG_LOSSLESS, ts.JPEG_LOSSLESS_SV1}
 )
 _JPEG_2000: Final = frozenset(
-    {ts.JPEG_2000_LOSSLESS, ts.JPEG_2000, ts.HTJ2K_LOSSLESS, ts.HTJ2K_LOSSLESS_RPCL, ts.HTJ2K}
+    {
+        ts.JPEG_2000_LOSSLESS,
+        ts.JPEG_2000,
+        ts.JPEG_2000_PART_2_LOSSLESS,
+        ts.JPEG_2000_PART_2,
+        ts.HTJ2K_LOSSLESS,
+        ts.HTJ2K_LOSSLESS_RPCL,
+        ts.HTJ2K,
+    }
 )
 _MAX_FRAME_BYTES: Final = 1 << 31
 

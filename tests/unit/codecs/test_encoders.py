@@ -100,8 +100,16 @@ def test_lossless_jpeg_by_a_third_decoder(dtype):
 
 @pytest.mark.parametrize(
     ("dtype", "bits", "beyond", "precision"),
-    [("<u1", 8, 0, 8), ("<u1", 5, 0, 8), ("<u2", 12, 0, 12), ("<u2", 12, 4096, 16)]
-    + [("<u2", 8, 0, 16), ("<u2", 16, 0, 16), ("<i2", 12, 0, 16), ("<i2", 16, 0, 16)],
+    [
+        ("<u1", 8, 0, 8),
+        ("<u1", 5, 0, 8),
+        ("<u2", 12, 0, 12),
+        ("<u2", 12, 4096, 16),
+        ("<u2", 8, 0, 16),
+        ("<u2", 16, 0, 16),
+        ("<i2", 12, 0, 16),
+        ("<i2", 16, 0, 16),
+    ],
 )
 def test_the_precision_of_lossless_jpeg(dtype, bits, beyond, precision):
     samples = noise((20, 30), dtype, bits)
