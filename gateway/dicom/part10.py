@@ -89,7 +89,7 @@ def _element(tag: int, vr: str, value: Any, *, implicit: bool) -> bytes:
     content = _items(value, implicit=implicit) if vr == "SQ" else _ENCODE[vr](value)
     if len(content) % 2:
         content += b"\0" if vr in vrs.BYTES or vr == "UI" else b" "
-    if vr not in vrs.LONG and len(content) > _MAX_SHORT and not implicit:
+    if vr not in vrs.LONG and len(content) > _MAX_SHORT:
         vr = "UN"  # PS3.5 6.2.2: too long for a 16-bit length
     return header(tag, vr, len(content), implicit=implicit) + content
 

@@ -9,7 +9,7 @@ import pydicom
 import pytest
 from hypothesis import given, settings, strategies as st
 from pydicom.encaps import encapsulate, generate_frames
-from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit
 
 from gateway.dicom import part10
 from tests.unit.dicom import datasets
@@ -222,3 +222,37 @@ def test_a_value_of_bytes_is_not_touched():
     raw = bytes(range(256))
     dataset = [(0x00111001, "OW", base64.b64encode(raw).decode())]
     assert read(written(dataset))[0x00111001].value == raw
+
+
+# Implicit VR
+
+
+@pytest.mark.parametrize("vr", sorted({*VRS} - {"SQ", "UN"}))
+def test_each_vr_comes_back_where_it_is_not_written(vr):
+    @settings(max_examples=10, deadline=None)
+    @given(datasets.elements(vr).filter(lambda element: element[0] >> 16 != 0x0011))
+    def check(element):  # a public one: nothing tells the VR of a private one
+        dataset = part10.in_one_character_set([element])
+        file = part10.file_header(SOP_CLASS, "1.2.3", ImplicitVRLittleEndian)
+        found = read(file + part10.encode_part(dataset, implicit=True))
+        assert from_pydicom(found) == with_character_set(padded([element]))
+
+    check()
+
+
+def test_implicit_elements_have_no_vr_and_long_lengths():
+    dataset = [(0x00100010, "PN", ["A^B"]), (0x00082112, "SQ", [[(0x00280010, "US", [5])]])]
+    assert part10.encode_part(dataset, implicit=True) == bytes.fromhex(
+        "10001000 04000000 415e4220 08001221 12000000 feff00e0 0a000000 28001000 02000000 0500"
+    )
+    assert part10.header(PIXEL_DATA, "OW", 70_000, implicit=True) == bytes.fromhex(
+        "e07f1000 70110100"
+    )
+
+
+def test_one_character_set_for_parts_that_are_written_apart():
+    whole = [(0x00080005, "CS", ["ISO_IR 100"]), (0x00100010, "PN", ["M\u00fcller"])]
+    behind = [(0x7FE10010, "LO", ["gr\u00f6\u00dfer"])]
+    found = part10.in_one_character_set([*whole, *behind])
+    assert found == [(0x00080005, "CS", ["ISO_IR 192"]), whole[1], behind[0]]
+    assert part10.encode_part(found[2:]).endswith("gr\u00f6\u00dfer".encode())

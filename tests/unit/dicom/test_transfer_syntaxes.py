@@ -54,6 +54,15 @@ def test_an_unknown_transfer_syntax_is_taken_as_encapsulated(uid):
     assert ts.is_encapsulated(uid)
 
 
+def test_what_can_be_sent_beside_what_is_imported():
+    assert {uid: ts.SENT[uid] for uid in ts.BY_UID} == ts.BY_UID
+    more = {uid: ts.SENT[uid].media_type for uid in ts.SENT if uid not in ts.BY_UID}
+    assert more == dict.fromkeys((ts.JPEG_2000_PART_2_LOSSLESS, ts.JPEG_2000_PART_2), "image/jpx")
+    for uid in more:
+        assert ts.SENT[uid].encapsulated
+        assert not ts.SENT[uid].retained
+
+
 @pytest.mark.parametrize(
     ("constant", "name"),
     [
@@ -69,6 +78,11 @@ def test_an_unknown_transfer_syntax_is_taken_as_encapsulated(uid):
         (ts.JPEG_LS_NEAR, "JPEG-LS Lossy (Near-Lossless) Image Compression"),
         (ts.JPEG_2000_LOSSLESS, "JPEG 2000 Image Compression (Lossless Only)"),
         (ts.JPEG_2000, "JPEG 2000 Image Compression"),
+        (
+            ts.JPEG_2000_PART_2_LOSSLESS,
+            "JPEG 2000 Part 2 Multi-component Image Compression (Lossless Only)",
+        ),
+        (ts.JPEG_2000_PART_2, "JPEG 2000 Part 2 Multi-component Image Compression"),
         (ts.HTJ2K_LOSSLESS, "High-Throughput JPEG 2000 Image Compression (Lossless Only)"),
         (ts.HTJ2K_LOSSLESS_RPCL, "High-Throughput JPEG 2000 with RPCL Options Image Compression"),
         (ts.HTJ2K, "High-Throughput JPEG 2000 Image Compression"),

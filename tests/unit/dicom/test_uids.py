@@ -56,3 +56,12 @@ def test_what_is_valid_is_importable(uid):
 def test_a_long_string_of_digits_is_refused_at_once():
     assert not uids.is_importable("1" * 10_000_000)
     assert not uids.is_valid("1." * 5_000_000)
+
+
+def test_derived_uids_are_valid_and_follow_from_what_they_are_made_of():
+    found = uids.derived("1.2.3", "a")
+    assert found.startswith("2.25.")
+    assert uids.is_valid(found)
+    assert found == uids.derived("1.2.3", "a")
+    others = {uids.derived("1.2.3", "b"), uids.derived("1.2.4", "a"), uids.derived("1.2", "3/a")}
+    assert len(others | {found}) == 4
