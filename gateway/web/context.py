@@ -28,7 +28,7 @@ from gateway.settings import GatewaySettings
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _IDENTIFIER = re.compile("[0-9a-z]{32}")
 _SPACE = re.compile(r"(;|,|%3B|%2C)\+", re.IGNORECASE)
-_MOST_QUALITY = 100
+_QUALITY = re.compile("[1-9][0-9]?|100")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ def quality(request: Request) -> int | None:
     given = request.query_params.get("quality")
     if given is None:
         return None
-    if not given.isdecimal() or not 1 <= int(given) <= _MOST_QUALITY:
+    if not _QUALITY.fullmatch(given):
         raise InvalidRequest("quality is not a whole number from 1 to 100", "quality")
     return int(given)
 

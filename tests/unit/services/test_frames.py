@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gateway.codecs import openjph
+from gateway.dicom import transfer_syntaxes as ts
 from gateway.dicom.image import ImagePixel
 from gateway.dicomweb import accept
 from gateway.dicomweb.resources import Address
@@ -13,6 +14,7 @@ from gateway.errors import CodecError, NotAcceptable, NotFound, UpstreamUnavaila
 from gateway.services.compute import Compute
 from gateway.services.frames import Frames
 from gateway.services.library import Library
+from tests.unit.codecs.decoders import OTHER
 from tests.unit.services.memory import (
     DATASTORE,
     EXPLICIT_LE,
@@ -58,7 +60,7 @@ def multi_frame(count=4, stored=HTJ2K_RPCL, frames=None, **attributes):
     return remote
 
 
-def retrieve(remote, numbers, header, sop=SOP, **changes):
+def retrieve(remote, numbers, header, sop=SOP, quality=None, **changes):
     """Representation and frames, each read to the end."""
 
     async def scenario():
@@ -66,7 +68,7 @@ def retrieve(remote, numbers, header, sop=SOP, **changes):
         service = Frames(library, compute, changes.get("fetch_ahead", 8))
         try:
             address = Address(DATASTORE, STUDY, SERIES, sop)
-            answer = await service.retrieve(address, numbers, accept.parse(header))
+            answer = await service.retrieve(address, numbers, accept.parse(header), quality)
             return answer.representation, [one async for one in answer.frames]
         finally:
             await compute.close()
@@ -123,6 +125,33 @@ def test_an_instance_without_frames_has_none(numbers):
 def test_an_instance_that_is_not_there():
     with pytest.raises(NotFound, match="instance"):
         retrieve(multi_frame(), (1,), AS_STORED, sop="1.2.3.1.2")
+
+
+@pytest.mark.parametrize("stored", [EXPLICIT_LE, HTJ2K_RPCL])
+@pytest.mark.parametrize(
+    ("wanted", "sent"),
+    [
+        ("image/jls", "image/jls; transfer-syntax=1.2.840.10008.1.2.4.80"),
+        ("image/dicom-rle", "image/dicom-rle; transfer-syntax=1.2.840.10008.1.2.5"),
+        ("image/jpx", "image/jpx; transfer-syntax=1.2.840.10008.1.2.4.92"),
+    ],
+)
+def test_frames_in_another_syntax(stored, wanted, sent):
+    header = f'multipart/related; type="{wanted}"'
+    representation, found = retrieve(multi_frame(stored=stored), (2, 1), header)
+    assert representation.content_type == sent
+    image = ImagePixel(ROWS, COLUMNS)
+    for frame, number in zip(found, (2, 1), strict=True):
+        samples = OTHER[representation.syntax](frame, image)
+        assert samples.tobytes() == native(number)
+
+
+@pytest.mark.parametrize(("quality", "kept"), [(None, True), (100, True), (60, False)])
+def test_the_quality_of_frames(quality, kept):
+    header = 'multipart/related; type="image/jls"; transfer-syntax=1.2.840.10008.1.2.4.81'
+    _, [found] = retrieve(multi_frame(), (1,), header, quality=quality)
+    samples = OTHER[ts.JPEG_LS_NEAR](found, ImagePixel(ROWS, COLUMNS))
+    assert (samples.tobytes() == native(1)) is kept
 
 
 def test_a_form_that_cannot_be_had_is_refused_before_anything_is_fetched():

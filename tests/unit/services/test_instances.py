@@ -9,6 +9,7 @@ import pytest
 from pydicom.encaps import generate_frames
 
 from gateway.codecs import openjph
+from gateway.dicom import transfer_syntaxes as ts
 from gateway.dicom.image import ImagePixel
 from gateway.dicomweb import accept
 from gateway.dicomweb.resources import Address
@@ -16,6 +17,7 @@ from gateway.errors import NotAcceptable, NotFound, UpstreamUnavailable
 from gateway.services.compute import Compute
 from gateway.services.instances import Instances
 from gateway.services.library import Library
+from tests.unit.codecs.decoders import OTHER
 from tests.unit.services.memory import (
     CT_STORAGE,
     DATASTORE,
@@ -66,7 +68,7 @@ async def _read(answer):
     ]
 
 
-def retrieve(remote, header, *place):
+def retrieve(remote, header, *place, quality=None):
     """Syntax and content of each file."""
     padded = (*place, None, None)[:2]
 
@@ -75,7 +77,7 @@ def retrieve(remote, header, *place):
         try:
             address = Address(DATASTORE, STUDY, *padded)
             service = Instances(library, compute, 4)
-            return await _read(await service.retrieve(address, accept.parse(header)))
+            return await _read(await service.retrieve(address, accept.parse(header), quality))
         finally:
             await compute.close()
             await library.close()
@@ -220,6 +222,57 @@ def test_a_form_that_cannot_be_had_is_refused_before_a_frame_is_fetched():
         retrieve(remote, "application/dicom")  # a study is no single file
     assert remote.count("frame") == 0
     assert len(retrieve(remote, "application/dicom", SERIES, SOP)) == 1
+
+
+def in_syntax(syntax):
+    return f'multipart/related; type="application/dicom"; transfer-syntax={syntax}'
+
+
+@pytest.mark.parametrize("syntax", [ts.JPEG_LS, ts.JPEG_2000_LOSSLESS, ts.RLE, ts.HTJ2K_LOSSLESS])
+def test_files_in_another_syntax(syntax):
+    remote = stored(
+        image("1.2.3.1.1", 1, frames=2), image("1.2.3.1.2", 2, stored_syntax=EXPLICIT_LE)
+    )
+    found = retrieve(remote, in_syntax(syntax))
+    assert [one for one, _ in found] == [syntax, syntax]
+    numbers = iter([10, 11, 20])
+    for _, content in found:
+        dataset = read(content)
+        assert dataset.file_meta.TransferSyntaxUID == syntax
+        frames = int(dataset.get("NumberOfFrames", 1))
+        for frame in generate_frames(dataset.PixelData, number_of_frames=frames):
+            samples = OTHER[syntax](frame, ImagePixel(ROWS, COLUMNS))
+            assert samples.tobytes() == native(next(numbers))
+
+
+def test_the_quality_of_files():
+    found = [
+        read(retrieve(stored(image()), in_syntax(ts.JPEG_2000), quality=quality)[0][1])
+        for quality in (None, 90, 50)
+    ]
+    sizes = [len(one.PixelData) for one in found]
+    assert sizes[0] > sizes[1] > sizes[2]
+    assert [one.get("LossyImageCompression") for one in found] == [None, "01", "01"]
+
+
+def test_what_not_all_can_be_had_in_is_refused():
+    bits = {"BitsAllocated": 1, "BitsStored": 1, "HighBit": 0}
+    binary = image("1.2.3.1.2", 2, stored_syntax=EXPLICIT_LE, **bits)
+    remote = stored(image("1.2.3.1.1", 1), binary)
+    with pytest.raises(NotAcceptable) as caught:
+        retrieve(remote, in_syntax(ts.JPEG_LS))
+    assert any("1.2.840.10008.1.2.1" in one for one in caught.value.available)
+    assert not any(ts.JPEG_LS in one for one in caught.value.available)
+    assert len(retrieve(remote, NATIVE)) == 2
+    assert len(retrieve(remote, in_syntax(ts.JPEG_LS), SERIES, "1.2.3.1.1")) == 1
+
+
+def test_documents_are_deflated_and_go_as_they_are_among_images():
+    report = instance("1.2.3.1.2", 2, ContentLabel="X")
+    [(syntax, content)] = retrieve(stored(report), in_syntax(ts.DEFLATED_LE), SERIES, "1.2.3.1.2")
+    assert syntax == read(content).file_meta.TransferSyntaxUID == ts.DEFLATED_LE
+    found = retrieve(stored(image(), report), in_syntax(ts.JPEG_LS))
+    assert [one for one, _ in found] == [ts.JPEG_LS, EXPLICIT_LE]
 
 
 def test_frames_are_fetched_once_and_ahead_across_files():

@@ -259,3 +259,18 @@ def test_what_could_not_stand_in_a_url_is_refused_by_its_header(name, value):
     with pytest.raises(InvalidRequest) as caught:
         context.base_url(request(headers={name.lower(): value}))
     assert caught.value.parameter == name
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [("", None), ("?quality=1", 1), ("?quality=75", 75), ("?quality=100", 100)],
+)
+def test_quality(query, expected):
+    assert context.quality(plain(f"/x{query}")) == expected
+
+
+@pytest.mark.parametrize("text", ["", "0", "101", "-1", "7.5", "high", "%C2%B2", "9" * 5000])
+def test_a_quality_that_is_none(text):
+    with pytest.raises(InvalidRequest, match="1 to 100") as caught:
+        context.quality(plain(f"/x?quality={text}"))
+    assert caught.value.parameter == "quality"
