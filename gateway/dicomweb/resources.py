@@ -96,31 +96,32 @@ def pinned(root: str, image_set_id: str, version: int) -> str:
     return f"{root}?imageSetId={image_set_id}&versionId={version}"
 
 
-def _below(root: str, path: str) -> str:
+def below(root: str, path: str) -> str:
+    """The URL of ``path`` below the service root ``root``, which may be pinned."""
     url, mark, pin = root.partition("?")
     return f"{url}{path}{mark}{pin}"
 
 
 def study_url(root: str, study: str) -> str:
     """The URL of a study below the service root ``root``, which may be pinned."""
-    return _below(root, f"/studies/{study}")
+    return below(root, f"/studies/{study}")
 
 
 def series_url(root: str, study: str, series: str) -> str:
     """The URL of a series."""
-    return _below(root, f"/studies/{study}/series/{series}")
+    return below(root, f"/studies/{study}/series/{series}")
 
 
 def instance_url(root: str, study: str, series: str, instance: str) -> str:
     """The URL of an instance."""
-    return _below(root, f"/studies/{study}/series/{series}/instances/{instance}")
+    return below(root, f"/studies/{study}/series/{series}/instances/{instance}")
 
 
 def bulk_data_url(root: str, study: str, series: str, instance: str, path: str) -> str:
     """The URL of a binary value of an instance; ``path`` as ``bulk_path`` reads it."""
-    return _below(root, f"/studies/{study}/series/{series}/instances/{instance}/bulkdata/{path}")
+    return below(root, f"/studies/{study}/series/{series}/instances/{instance}/bulkdata/{path}")
 
 
 def bulk_frame_url(url: str, number: int) -> str:
     """The URL of a frame of the pixel data that have the bulk data URL ``url``."""
-    return _below(url, f"/frames/{number}")
+    return below(url, f"/frames/{number}")

@@ -41,7 +41,7 @@ async def batches(library: Library, address: Address) -> AsyncGenerator[list[Ins
 async def _series(library: Library, address: Address) -> AsyncGenerator[Address, None]:
     """Addresses that together are ``address``, by the modality that a search tells of them."""
     if address.series is None and address.image_set_id is None:
-        summaries = await library.study(address.datastore_id, address.study)
+        summaries = await library.study(address.datastore_id, address.study, address.as_of)
         if summaries and all(summary.tags.get(_SERIES_UID) for summary in summaries):
             first = {str(one.tags[_SERIES_UID]): one for one in reversed(summaries)}
             for uid in sorted(first, key=lambda uid: _order(first[uid])):

@@ -6,10 +6,10 @@ the tag is answered before anything is read.
 """
 
 import functools
-import http
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from enum import Enum
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import Final, assert_never
 
@@ -38,6 +38,9 @@ class Freshness(Enum):
 
     STORED = "stored"
     """From what is stored at the address; caches ask again each time."""
+
+    RELATED = "related"
+    """From all that is stored of the study: other series decide how this one is shown."""
 
     MADE = "made"
     """From the bytes, which are few and made anew for each request; caches ask again each time."""
@@ -116,16 +119,24 @@ async def _entity(request: Request) -> Entity:
     """What is known of the answer to ``request`` beforehand."""
     found: Entity | None = getattr(request.state, "entity", None)
     if found is None:
-        stored = getattr(request.state, "freshness", None) is Freshness.STORED
-        found = Entity(await _stored_tag(request) if stored else "")
+        found = Entity(await _stored_tag(request))
         request.state.entity = found
     return found
 
 
 async def _stored_tag(request: Request) -> str:
-    """The tag of what is made of the image sets at the address; ``""`` where there are none."""
+    """The tag of what is made of stored image sets; ``""`` where there are none, or none are asked.
+
+    The bytes of such an answer follow from which these are, in which versions.
+    """
+    freshness = getattr(request.state, "freshness", Freshness.MADE)
+    if freshness is Freshness.MADE or "study" not in request.path_params:
+        return ""
     services = context.services(request)
-    held = await services.library.held(context.address(request))
+    address = context.address(request)
+    if freshness is Freshness.RELATED:
+        address = replace(address, series=None, instance=None)
+    held = await services.library.held(address)
     if not held:
         return ""
     scope = request.scope
@@ -137,7 +148,8 @@ async def _stored_tag(request: Request) -> str:
 
 
 async def _finished(request: Request, response: Response) -> Response:
-    if response.status_code != http.HTTPStatus.OK:
+    if response.status_code != HTTPStatus.OK:
+        response.headers.setdefault("Cache-Control", _NOT_KEPT)
         return response
     entity = await _entity(request)
     if not entity.tag and not isinstance(response, StreamingResponse):
@@ -170,22 +182,22 @@ async def _met(request: Request, response: Response, entity: Entity) -> Response
         case Outcome.FAILED:
             return problem(412, "The resource is not what If-Match says")
         case Outcome.PERFORM:
-            return _partial(request, response, entity)
+            return await _partial(request, response, entity)
         case _:
             assert_never(outcome)
 
 
-def _partial(request: Request, response: Response, entity: Entity) -> Response:
-    """The ranges of a body that is there as a whole; text goes out whole, in whatever coding."""
-    text = codings.is_text(response.headers.get("content-type", ""))
-    if text or isinstance(response, StreamingResponse):
+async def _partial(request: Request, response: Response, entity: Entity) -> Response:
+    """The ranges of a body of which the length is known; text goes out whole, in any coding."""
+    length = partial.length_of(response)
+    if length is None or codings.is_text(response.headers.get("content-type", "")):
         return response
     response.headers["Accept-Ranges"] = "bytes"
     wanted = request.headers.get("range")
     counts = conditions.range_counts(request.headers.get("if-range"), entity.tag)
     if wanted is None or not counts or request.method != "GET":
         return response
-    return partial.answer(response, wanted)
+    return await partial.answer(response, wanted, length)
 
 
 def _not_modified(entity: Entity) -> Response:

@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.dicomweb import multipart, rendered as parameters, warnings
-from gateway.dicomweb.resources import frame_numbers
+from gateway.dicomweb.resources import below, frame_numbers
 from gateway.services.albums import Part
 from gateway.services.rendered import RenderedAnswer, Wanted
-from gateway.web import context
-from gateway.web.streams import Stream, begun, plain
+from gateway.web import context, entities
+from gateway.web.streams import plain, stream
 
 _Result = TypeVar("_Result")
 
@@ -28,7 +28,7 @@ async def rendered(request: Request) -> Response:
     answer = await _unless_left(request, service.retrieve(wanted))
     if answer is None:
         return Response(status_code=_LEFT)
-    response = await _response(answer, context.root(request))
+    response = await _response(request, answer)
     if wanted.parameters.unsupported:
         response.headers["Warning"] = warnings.annotations(wanted.parameters.unsupported)
     return response
@@ -70,19 +70,20 @@ async def _leaving(request: Request) -> None:
         pass
 
 
-async def _response(answer: RenderedAnswer, root: str) -> Response:
+async def _response(request: Request, answer: RenderedAnswer) -> Response:
+    root = context.root(request)
     if not answer.multipart:
         await answer.rest.aclose()
         return _alone(answer.first, root)
-    mark = multipart.boundary()
+    mark = await entities.boundary(request)
     kind = multipart.content_type(mark, answer.first.media_type)
-    return Stream(await begun(_parts(answer, mark, root)), kind, None)
+    return await stream(request, _parts(answer, mark, root), kind)
 
 
 def _alone(part: Part, root: str) -> Response:
     response = plain(part.content, part.media_type)
     if part.path:
-        response.headers["Content-Location"] = root + part.path
+        response.headers["Content-Location"] = below(root, part.path)
     return response
 
 
@@ -97,6 +98,6 @@ async def _parts(answer: RenderedAnswer, mark: str, root: str) -> AsyncGenerator
 
 
 def _pieces(part: Part, mark: str, root: str) -> tuple[bytes, bytes, bytes]:
-    location = root + part.path
+    location = below(root, part.path)
     head = multipart.part_head(mark, part.media_type, len(part.content), location)
     return head, part.content, multipart.PART_TAIL

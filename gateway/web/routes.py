@@ -39,14 +39,16 @@ _INSTANCE: Final = "/studies/{study}/series/{series}/instances/{instance}"
 _FRAMES: Final = f"{_INSTANCE}/frames/{{frames}}"
 
 DICOMWEB: Final = (
-    Transaction("GET", f"{_FRAMES}/rendered", rendered.rendered, "10.4.1.1.3"),
-    Transaction("GET", f"{_INSTANCE}/rendered", rendered.rendered, "10.4.1.1.3"),
-    Transaction("GET", f"{_SERIES}/rendered", rendered.rendered, "10.4.1.1.3"),
-    Transaction("GET", f"{_STUDY}/rendered", rendered.rendered, "10.4.1.1.3"),
-    Transaction("GET", f"{_FRAMES}/thumbnail", rendered.thumbnail, "10.4.1.1.8"),
-    Transaction("GET", f"{_INSTANCE}/thumbnail", rendered.thumbnail, "10.4.1.1.8"),
-    Transaction("GET", f"{_SERIES}/thumbnail", rendered.thumbnail, "10.4.1.1.8"),
-    Transaction("GET", f"{_STUDY}/thumbnail", rendered.thumbnail, "10.4.1.1.8"),
+    Transaction("GET", f"{_FRAMES}/rendered", rendered.rendered, "10.4.1.1.3", Freshness.RELATED),
+    Transaction("GET", f"{_INSTANCE}/rendered", rendered.rendered, "10.4.1.1.3", Freshness.RELATED),
+    Transaction("GET", f"{_SERIES}/rendered", rendered.rendered, "10.4.1.1.3", Freshness.RELATED),
+    Transaction("GET", f"{_STUDY}/rendered", rendered.rendered, "10.4.1.1.3", Freshness.RELATED),
+    Transaction("GET", f"{_FRAMES}/thumbnail", rendered.thumbnail, "10.4.1.1.8", Freshness.RELATED),
+    Transaction(
+        "GET", f"{_INSTANCE}/thumbnail", rendered.thumbnail, "10.4.1.1.8", Freshness.RELATED
+    ),
+    Transaction("GET", f"{_SERIES}/thumbnail", rendered.thumbnail, "10.4.1.1.8", Freshness.RELATED),
+    Transaction("GET", f"{_STUDY}/thumbnail", rendered.thumbnail, "10.4.1.1.8", Freshness.RELATED),
     Transaction("GET", _FRAMES, frames.frames, "10.4.1.1.6"),
     Transaction("GET", f"{_INSTANCE}/bulkdata/{{path:path}}", bulkdata.bulkdata, "10.4.1.1.5"),
     Transaction("GET", f"{_INSTANCE}/bulkdata", bulkdata.everything, "10.4.1.1.5"),

@@ -30,6 +30,10 @@ class Stream(StreamingResponse):
         super().__init__(source, headers=dict(headers or {}), media_type=content_type)
         self._source = source
 
+    def cut(self, first: int, size: int) -> None:
+        """Send only ``size`` bytes, the first of them being number ``first`` counted from 0."""
+        self.body_iterator = _cut(self._source, first, size)
+
     async def discard(self) -> None:
         """Have done with the source: something else is answered."""
         await self._source.aclose()
@@ -43,6 +47,16 @@ class Stream(StreamingResponse):
                 await send({"type": "http.response.body", "body": b""})
                 return
             await super().__call__(scope, receive, send)
+
+
+async def _cut(source: Source, first: int, size: int) -> AsyncGenerator[bytes, None]:
+    at, end = 0, first + size
+    async for piece in source:
+        start, at = at, at + len(piece)
+        if at > first:
+            yield piece[max(first - start, 0) : end - start]
+        if at >= end:
+            return
 
 
 class _Begun:

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.app import create_app
 from gateway.web.entities import fingerprint
+from gateway.web.routes import DICOMWEB
 from tests import multipart
 from tests.unit.services.memory import (
     PIXELS,
@@ -25,6 +26,7 @@ FRAMES = [bytes(range(8)), bytes(range(8, 16))]
 BULK = bytes(range(256)) * 8
 SINGLE = "application/octet-stream"
 ENVELOPE = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
+XML = 'multipart/related; type="application/dicom+xml"'
 IMMUTABLE = "private, max-age=86400, immutable"
 REVALIDATED = "private, no-cache"
 
@@ -42,6 +44,22 @@ RESOURCES = {
     "/dicomweb/studies?PatientID=PHANTOM": ("*/*", REVALIDATED),
     "/dicomweb/series": ("*/*", REVALIDATED),
     "/dicomweb/instances?limit=1": ("*/*", REVALIDATED),
+    f"{INSTANCE}/bulkdata": ("*/*", REVALIDATED),
+    f"{SERIES}/bulkdata": ("*/*", REVALIDATED),
+    f"{STUDY}/bulkdata": ("*/*", REVALIDATED),
+    f"{INSTANCE}/pixeldata": ("*/*", IMMUTABLE),
+    f"{SERIES}/pixeldata": ("*/*", IMMUTABLE),
+    f"{STUDY}/pixeldata": ("*/*", IMMUTABLE),
+    f"{INSTANCE}/frames/1/rendered": ("image/jpeg", REVALIDATED),
+    f"{INSTANCE}/rendered": ("image/gif", REVALIDATED),
+    f"{SERIES}/rendered": ('multipart/related; type="image/png"', REVALIDATED),
+    f"{STUDY}/rendered": ("image/jpeg", REVALIDATED),
+    f"{INSTANCE}/frames/1/thumbnail": ("*/*", REVALIDATED),
+    f"{INSTANCE}/thumbnail": ("*/*", REVALIDATED),
+    f"{SERIES}/thumbnail": ("*/*", REVALIDATED),
+    f"{STUDY}/thumbnail": ("*/*", REVALIDATED),
+    f"{STUDY}/metadata?charset=utf-8": (XML, REVALIDATED),
+    f"{STUDY}?accept=application/zip": ("*/*", REVALIDATED),
     INSTANCE: ("application/dicom", REVALIDATED),
     SERIES: ("*/*", REVALIDATED),
     STUDY: ("*/*", REVALIDATED),
@@ -71,6 +89,12 @@ def ask(app, path, method="GET", accept=None, **headers):
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     named["accept"] = accept or RESOURCES.get(path, ("*/*",))[0]
     return asyncio.run(asgi.fetch(app, path, method, headers=named))
+
+
+def test_every_route_is_among_them():
+    for line in DICOMWEB:
+        pattern = re.sub(r"{[^}]*}", "[^/?]+", f"/dicomweb{line.path}") + r"(\?.*)?"
+        assert any(re.fullmatch(pattern, path) for path in RESOURCES), line.path
 
 
 @each

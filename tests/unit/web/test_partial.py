@@ -4,8 +4,12 @@ import asyncio
 import base64
 
 import pytest
+from starlette.routing import Route
 
 from gateway.app import create_app
+from gateway.web import entities
+from gateway.web.entities import Freshness
+from gateway.web.streams import Stream
 from tests.unit.services.memory import (
     PIXELS,
     MemoryHealthImaging,
@@ -125,6 +129,70 @@ def test_text_and_streams_go_out_whole(app, path, coding):
     assert response.status_code == 200
     assert len(response.content) > 4
     assert "accept-ranges" not in response.headers
+
+
+class Source:
+    """Pieces of a body of which it is told how many were taken, and that they were done with."""
+
+    def __init__(self, *pieces):
+        self.pieces, self.taken, self.closed = pieces, 0, False
+
+    async def __aiter__(self):
+        for piece in self.pieces:
+            self.taken += 1
+            yield piece
+
+    async def aclose(self):
+        self.closed = True
+
+
+def ask_stream(header, *pieces, length=None):
+    """The answer to a Range of a stream, and its source."""
+    source = Source(*pieces)
+    known = {} if length is None else {"Content-Length": str(length)}
+
+    async def handler(request):
+        return entities.immutable(request, "one") or Stream(source, "video/mp4", known)
+
+    app = create_app(settings(), MemoryHealthImaging())
+    app.router.routes.append(Route("/x", entities.served(handler, Freshness.MADE)))
+    return asyncio.run(asgi.fetch(app, "/x", headers={"range": header})), source
+
+
+@pytest.mark.parametrize(
+    ("header", "content", "taken"),
+    [
+        ("bytes=0-", b"abcdefghi", 4),
+        ("bytes=0-1", b"ab", 1),
+        ("bytes=0-2", b"abc", 1),
+        ("bytes=2-3", b"cd", 3),
+        ("bytes=3-5", b"def", 3),
+        ("bytes=4-4", b"e", 3),
+        ("bytes=-1", b"i", 4),
+        ("bytes=1-99", b"bcdefghi", 4),
+    ],
+)
+def test_a_stream_of_a_known_length_is_cut(header, content, taken):
+    response, source = ask_stream(header, b"abc", b"", b"def", b"ghi", length=9)
+    assert (response.status_code, response.content) == (206, content)
+    assert response.headers["content-length"] == str(len(content))
+    first = b"abcdefghi".index(content)
+    expected = f"bytes {first}-{first + len(content) - 1}/9"
+    assert response.headers["content-range"] == expected
+    assert (source.taken, source.closed) == (taken, True)
+
+
+def test_what_a_stream_does_not_have_is_416_and_nothing_is_made():
+    response, source = ask_stream("bytes=9-", b"abc", b"def", b"ghi", length=9)
+    assert (response.status_code, response.headers["content-range"]) == (416, "bytes */9")
+    assert (source.taken, source.closed) == (0, True)
+
+
+@pytest.mark.parametrize(("header", "length"), [("bytes=0-1,4-5", 9), ("bytes=0-1", None)])
+def test_a_stream_goes_out_whole_for_several_ranges_or_without_a_length(header, length):
+    response, source = ask_stream(header, b"abc", b"def", b"ghi", length=length)
+    assert (response.status_code, response.content) == (200, b"abcdefghi")
+    assert source.closed
 
 
 def test_parts_of_an_envelope_fit_together_again(app):
