@@ -9,11 +9,12 @@ import httpx
 
 @dataclass(frozen=True)
 class Part:
-    """A part: its media type, its parameters, its content."""
+    """A part: its media type, its parameters, its content, and its URI if it has one."""
 
     type: str
     parameters: dict[str, str]
     content: bytes
+    location: str | None = None
 
 
 def parse(response: httpx.Response) -> list[Part]:
@@ -37,4 +38,4 @@ def _part(piece: bytes) -> Part:
     length = message.get("Content-Length")
     assert length is None or int(length) == len(content)
     parameters = dict(message["Content-Type"].params)
-    return Part(message.get_content_type(), parameters, content)
+    return Part(message.get_content_type(), parameters, content, message.get("Content-Location"))
