@@ -2,6 +2,7 @@
 
 import base64
 import re
+import warnings
 from collections.abc import Callable
 from xml.etree import ElementTree
 
@@ -25,7 +26,9 @@ def parse(content: bytes, fetch: Callable[[str], bytes] | None = None) -> Datase
     root = ElementTree.fromstring(content)
     assert root.tag == NAMESPACE + "NativeDicomModel"
     assert root.attrib == {SPACE: "preserve"}
-    return _dataset(root, fetch)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what pydicom says of values that were so in the file
+        return _dataset(root, fetch)
 
 
 def _dataset(node, fetch) -> Dataset:

@@ -11,7 +11,7 @@ from pydicom.multival import MultiValue
 from pydicom.tag import Tag
 from pydicom.valuerep import STANDARD_VR
 
-from gateway.dicom import vrs
+from gateway.dicom import tags, vrs
 
 VRS = sorted(str(vr) for vr in STANDARD_VR)
 CHARACTER_SET = 0x00080005
@@ -208,3 +208,21 @@ def _padded(vr, value):
         return value
     raw = base64.b64decode(value)
     return base64.b64encode(raw + bytes(len(raw) % 2)).decode()
+
+
+def significant(dataset):
+    """Without padding, group lengths, and the empty components at the end of a name."""
+    return [
+        (tag, vr, _significant(vr, value))
+        for tag, vr, value in padded(dataset)
+        if not tags.is_group_length(tag) and not tags.is_padding(tag)
+    ]
+
+
+def _significant(vr, value):
+    if vr == "SQ":
+        return list(map(significant, value))
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        return value
+    texts = [item.rstrip(" ^" if vr == "PN" else " ") for item in value]
+    return [] if texts == [""] else texts

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from gateway.dicom import bulkdata, tags, xmlmodel
 from tests import files, native_model
 from tests.unit.dicom import datasets
-from tests.unit.dicom.datasets import VRS, from_pydicom, padded, to_pydicom
+from tests.unit.dicom.datasets import VRS, from_pydicom, padded, significant, to_pydicom
 
 TAG = 0x00111001
 START = (
@@ -90,24 +90,6 @@ def test_a_file_is_read_back(path):
         found = from_pydicom(native_model.parse(encode(from_pydicom(dataset))))
         expected = from_pydicom(dataset)
     assert significant(found) == significant(expected)
-
-
-def significant(dataset):
-    """Without padding, group lengths, and the empty components at the end of a name."""
-    return [
-        (tag, vr, _significant(vr, value))
-        for tag, vr, value in padded(dataset)
-        if not tags.is_group_length(tag) and not tags.is_padding(tag)
-    ]
-
-
-def _significant(vr, value):
-    if vr == "SQ":
-        return list(map(significant, value))
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        return value
-    texts = [item.rstrip(" ^" if vr == "PN" else " ") for item in value]
-    return [] if texts == [""] else texts
 
 
 @pytest.mark.parametrize("vr", VRS)
