@@ -13,7 +13,7 @@ ZIP: Final = "application/zip"
 
 _NOT_PLAIN: Final = re.compile(r"[^0-9A-Za-z.]+")
 _LARGEST: Final = (1 << 31) - 1  # of an Integer String
-_FASTEST: Final = 1
+_STORED, _FASTEST = 0, 1
 _MARGIN: Final = 256 << 20
 
 
@@ -72,20 +72,25 @@ class _Sink:
 
 
 class Archive:
-    """An archive of which no more is held than what has not been taken, and its directory."""
+    """An archive of which no more is held than what has not been taken, and its directory.
+
+    Sizes and checksums stand behind an entry, where they are known. What is not to be compressed
+    goes into stored blocks of a deflated entry: programs that read an archive from its beginning,
+    like Java's ZipInputStream, cannot find the end of a stored entry.
+    """
 
     def __init__(self) -> None:
         self._sink = _Sink()
-        self._zip = zipfile.ZipFile(self._sink, "w", compresslevel=_FASTEST)
+        self._zip = zipfile.ZipFile(self._sink, "w", zipfile.ZIP_DEFLATED)
 
     @property
     def waiting(self) -> int:
         """How many bytes can be taken."""
         return self._sink.size
 
-    def entry(self, name: str, *, deflated: bool, large: bool) -> IO[bytes]:
+    def entry(self, name: str, *, compress: bool, large: bool) -> IO[bytes]:
         """An entry to be written and closed before the next; ``large`` if it may exceed 2 GiB."""
-        self._zip.compression = zipfile.ZIP_DEFLATED if deflated else zipfile.ZIP_STORED
+        self._zip.compresslevel = _FASTEST if compress else _STORED
         return self._zip.open(name, "w", force_zip64=large)
 
     def take(self) -> bytes:

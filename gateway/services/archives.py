@@ -24,17 +24,15 @@ class Archives:
     async def pack(self, files: AsyncGenerator[File, None]) -> AsyncGenerator[bytes, None]:
         """The bytes of an archive of ``files``, which are closed with it.
 
-        What is compressed is stored, the rest is deflated. A failure ends it without a directory:
-        no program takes that for an archive.
+        What is compressed is not compressed again. A failure ends it without a directory: no
+        program takes that for an archive.
         """
         archive = Archive()
         async with aclosing(files):
             async for file in files:
-                compressed = file.syntax not in (ts.EXPLICIT_LE, ts.IMPLICIT_LE)
+                native = file.syntax in (ts.EXPLICIT_LE, ts.IMPLICIT_LE)
                 large = archives.may_exceed(file.instance.pixel().pixel_data_bytes)
-                with archive.entry(
-                    _name(file.instance), deflated=not compressed, large=large
-                ) as entry:
+                with archive.entry(_name(file.instance), compress=native, large=large) as entry:
                     async for piece in file.pieces:
                         if len(piece) < _INLINE:
                             entry.write(piece)

@@ -39,7 +39,7 @@ def test_an_instance_is_the_file_that_it_is_alone(library, gateway, http, path, 
     assert found.read(info) == alone.raise_for_status().content
     dataset = pydicom.dcmread(io.BytesIO(found.read(info)))
     native = dataset.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.1"
-    assert info.compress_type == (zipfile.ZIP_DEFLATED if native else zipfile.ZIP_STORED)
+    assert native or info.compress_size >= info.file_size
     assert info.filename.endswith(f"_{dataset.SOPInstanceUID}.dcm")
 
 
