@@ -147,7 +147,7 @@ def test_what_cannot_be_had_is_406_with_what_can(http, hospital, accept):
     assert any("1.2.840.10008.1.2.4.202" in one for one in response.json()["available"])
 
 
-def test_metadata_is_json_or_406(http, hospital):
+def test_metadata_is_json_or_xml_or_406(http, hospital):
     for accept in (
         "application/json",
         "*/*",
@@ -155,10 +155,10 @@ def test_metadata_is_json_or_406(http, hospital):
     ):
         response = http.get(f"{hospital.root}{SERIES}/metadata", headers={"Accept": accept})
         assert len(response.raise_for_status().json()) == 3
-    refused = http.get(
-        f"{hospital.root}{SERIES}/metadata",
-        headers={"Accept": 'multipart/related; type="application/dicom+xml"'},
-    )
+    wanted = {"Accept": 'multipart/related; type="application/dicom+xml"'}
+    response = http.get(f"{hospital.root}{SERIES}/metadata", headers=wanted)
+    assert len(multipart.parse(response.raise_for_status())) == 3
+    refused = http.get(f"{hospital.root}{SERIES}/metadata", headers={"Accept": "text/html"})
     assert refused.status_code == 406
     assert "application/dicom+json" in refused.json()["available"]
 

@@ -68,7 +68,7 @@ def retrieve(remote, numbers, header, sop=SOP, quality=None, **changes):
         service = Frames(library, compute, changes.get("fetch_ahead", 8))
         try:
             address = Address(DATASTORE, STUDY, SERIES, sop)
-            answer = await service.retrieve(address, numbers, accept.parse(header), quality)
+            answer = await service.retrieve(address, numbers, accept.parse(header), quality=quality)
             return answer.representation, [one async for one in answer.frames]
         finally:
             await compute.close()

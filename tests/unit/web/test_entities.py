@@ -30,6 +30,7 @@ XML = 'multipart/related; type="application/dicom+xml"'
 IMMUTABLE = "private, max-age=86400, immutable"
 REVALIDATED = "private, no-cache"
 
+OBJECT = "requestType=WADO&studyUID=1.2.3&seriesUID=1.2.3.1&objectUID=1.2.3.1.1"
 RESOURCES = {
     f"{INSTANCE}/frames/1": (SINGLE, IMMUTABLE),
     f"{INSTANCE}/frames/2,1": (ENVELOPE, IMMUTABLE),
@@ -63,6 +64,8 @@ RESOURCES = {
     INSTANCE: ("application/dicom", REVALIDATED),
     SERIES: ("*/*", REVALIDATED),
     STUDY: ("*/*", REVALIDATED),
+    f"/dicomweb/wado?{OBJECT}": ("*/*", REVALIDATED),
+    f"/dicomweb/wado?{OBJECT}&contentType=application%2Fdicom": ("*/*", REVALIDATED),
     "/": ("*/*", REVALIDATED),
 }
 each = pytest.mark.parametrize("path", RESOURCES)
