@@ -53,6 +53,23 @@ def _is_native_subsampled(stored: str, image: ImagePixel, source: str) -> bool:
     return image.subsampled and not (ts.is_encapsulated(stored) and ts.is_encapsulated(source))
 
 
+def as_shown(
+    samples: Samples, decoded: ImagePixel, image: ImagePixel
+) -> tuple[Samples, ImagePixel]:
+    """Decoded samples, which are as ``decoded`` says, as a viewer takes them that knows ``image``.
+
+    Of YCbCr it converts what the metadata call YBR_FULL, and takes all else for RGB: a decoder of
+    the stored frames would have given that.
+    """
+    shown = _taken_for(decoded, image)
+    return (samples if shown == decoded else rgb(samples, decoded.bits_stored)), shown
+
+
+def _taken_for(decoded: ImagePixel, image: ImagePixel) -> ImagePixel:
+    known = decoded.photometric != _YBR or image.photometric == _YBR
+    return decoded if known else replace(decoded, photometric="RGB")
+
+
 class Transcoder:
     """Frames of one instance from its stored transfer syntax to another.
 
@@ -121,15 +138,13 @@ class Transcoder:
                 return found
         samples = registry.decode(self._stored, frame, self._image)
         if shown != decoded:
-            samples = rgb(samples, decoded.bits_stored)
+            samples, _ = as_shown(samples, decoded, self._image)
         return self._encode(samples, shown)
 
     def _shown(self, decoded: ImagePixel) -> ImagePixel:
         """What a viewer takes the samples for; DCT decoders give RGB whatever the components."""
-        known = decoded.photometric != _YBR or self._image.photometric == _YBR
-        if not self._alone or known or self._target in _DCT:
-            return decoded
-        return replace(decoded, photometric="RGB")
+        known = not self._alone or self._target in _DCT
+        return decoded if known else _taken_for(decoded, self._image)
 
     def _encode(self, samples: Samples, image: ImagePixel) -> bytes:
         encoder = self._encoder

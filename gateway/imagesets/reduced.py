@@ -1,6 +1,7 @@
 """Frames of an instance at a lower resolution: cut from what is stored, or decoded."""
 
 from gateway.codecs import native, registry, resolutions
+from gateway.codecs.transcoding import as_shown
 from gateway.dicom import transfer_syntaxes as ts
 from gateway.dicom.image import ImagePixel
 from gateway.imagesets.document import Instance
@@ -40,4 +41,4 @@ def encode(instance: Instance, pixel: ImagePixel, reduce: int, syntax: str, fram
         return resolutions.cut(frame, reduce)
     samples = resolutions.decode(stored, frame, pixel, reduce)
     out = resolutions.reduced(_uncompressed(instance, pixel, frame), reduce)
-    return native.encode(samples, out)
+    return native.encode(*as_shown(samples, out, pixel))
