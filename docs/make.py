@@ -55,7 +55,7 @@ Credentials come from AWS's default chain (environment, profile, container or in
 
 def routes() -> str:
     """The resources of the gateway."""
-    rows = [f"| {line.method} | `{line.path}` | {line.clause} |" for line in DICOMWEB]
+    rows = [f"| `{line.path}` | {line.description.name} | {line.clause} |" for line in DICOMWEB]
     others = ", ".join(f"`{line.path}`" for line in OPERATIONS)
     retained = [one for one in BY_UID.values() if one.retained]
     syntaxes = "\n".join(
@@ -67,12 +67,15 @@ def routes() -> str:
 Service roots: {" and ".join(f"`{root}`" for root in ROOTS)}. Every transaction is there under both;
 the first serves the data store that `GATEWAY_DATASTORE_ID` names. Beside them: {others}.
 
-| method | path below the root | PS3.18 |
+| path below the root | transaction | PS3.18 |
 |---|---|---|
 {chr(10).join(rows)}
 
-Every transaction takes the query parameters `accept` (wins over the header) and `imageSetId` (only
-that image set is read).
+All of them take GET, HEAD and OPTIONS. OPTIONS says what there is at a resource and below it, with
+every media type and query parameter (PS3.18 8.9); GET of a root says it of all.
+
+Every transaction takes the query parameters `accept` (wins over the header), `imageSetId` (only
+that image set is read) and `versionId` (in that version).
 
 ## Transfer syntaxes
 

@@ -29,9 +29,12 @@ from gateway.web.context import Services
 from gateway.web.entities import fingerprint
 from gateway.web.errors import on_gateway_error, on_http_exception
 from gateway.web.middleware import RequestLog
-from gateway.web.routes import routes
+from gateway.web.routes import resources, routes
 
 _EXPOSED = (
+    "Accept-Ranges",
+    "Allow",
+    "Content-Disposition",
     "Content-Length",
     "Content-Location",
     "Content-Range",
@@ -92,6 +95,7 @@ def create_app(
     )
     app.router.redirect_slashes = False  # a redirect would name the host that the proxy hides
     app.state.services = services
+    app.state.resources = resources()
     return app
 
 

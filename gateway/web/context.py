@@ -7,8 +7,9 @@ from urllib.parse import parse_qsl, unquote
 
 from starlette.requests import Request
 
-from gateway.dicomweb import accept, conditions, forwarding, resources
+from gateway.dicomweb import accept, conditions, forwarding, resources as places
 from gateway.dicomweb.accept import Accept
+from gateway.dicomweb.capabilities import Resource
 from gateway.dicomweb.forwarding import Origin
 from gateway.dicomweb.resources import Address
 from gateway.errors import InvalidRequest, NotFound
@@ -52,6 +53,12 @@ class Services:
 def services(request: Request) -> Services:
     """The services of the application that serves ``request``."""
     found: Services = request.app.state.services
+    return found
+
+
+def resources(request: Request) -> Resource:
+    """All resources below a service root."""
+    found: Resource = request.app.state.resources
     return found
 
 
@@ -103,9 +110,9 @@ def address(request: Request) -> Address:
     found = pinned(request)
     return Address(
         datastore_id(request),
-        resources.check_uid("study", path["study"]),
-        resources.check_uid("series", path["series"]) if "series" in path else None,
-        resources.check_uid("instance", path["instance"]) if "instance" in path else None,
+        places.check_uid("study", path["study"]),
+        places.check_uid("series", path["series"]) if "series" in path else None,
+        places.check_uid("instance", path["instance"]) if "instance" in path else None,
         image_set_id(request),
         version_id(request) if found is None else found.version,
         getattr(request.state, "as_of", None),
@@ -135,7 +142,7 @@ def version_id(request: Request) -> int | None:
         return None
     if "imageSetId" not in request.query_params:
         raise InvalidRequest("versionId is of no use without imageSetId", "versionId")
-    return resources.version_number(given)
+    return places.version_number(given)
 
 
 def _only(request: Request, name: str) -> str | None:
@@ -198,7 +205,7 @@ def root(request: Request) -> str:
     found = pinned(request)
     if found is None or found.version is None:
         return url
-    return resources.pinned(url, found.image_set_id, found.version)
+    return places.pinned(url, found.image_set_id, found.version)
 
 
 def service_path(request: Request) -> str:

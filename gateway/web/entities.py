@@ -29,6 +29,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 _MAKERS: Final = ("imagecodecs", "numpy", "orjson", "pillow")
 """Libraries whose next version may write other bytes for the same content."""
 
+_NEGOTIATING: Final = ("accept", "accept-charset")
 _REVALIDATED: Final = "private, no-cache"
 _NOT_KEPT: Final = "no-store"
 
@@ -103,7 +104,7 @@ def immutable(request: Request, *determinants: str) -> Response | None:
 
 async def addressed(request: Request) -> Response | None:
     """Do for an address in the query what ``served`` does for one in the path; 304 likewise."""
-    request.state.freshness = Freshness.STORED
+    request.state.freshness = Freshness.RELATED
     request.state.entity = None
     entity = await _entity(request)
     known = conditions.names(_header(request, "if-none-match"), entity.tag)
@@ -140,7 +141,9 @@ async def _stored_tag(request: Request) -> str:
     if not held:
         return ""
     scope = request.scope
-    wanted = (scope["path"], scope["query_string"], *request.headers.getlist("accept"))
+    wanted = [scope["path"], scope["query_string"]]
+    for name in _NEGOTIATING:
+        wanted += [name, *request.headers.getlist(name)]
     image_sets = (f"{one.image_set_id}/{one.version}" for one in held)
     return conditions.entity_tag(
         services.fingerprint, context.root(request), *wanted, "", *image_sets

@@ -1,11 +1,17 @@
-"""Every route of the gateway: method, path below the service root, handler, clause of PS3.18."""
+"""Every route of the gateway: method, path below the service root, handler, kind, name."""
 
+import functools
 from typing import Final, NamedTuple
 
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.dicomweb import capabilities as description
+from gateway.dicomweb.capabilities import Method, Resource
 from gateway.web import (
     bulkdata,
+    capabilities,
     entities,
     frames,
     health,
@@ -16,74 +22,140 @@ from gateway.web import (
     rendered,
     search,
     uri,
+    viewers,
 )
-from gateway.web.entities import Freshness, Handler
+from gateway.web.entities import Handler
+from gateway.web.transactions import (
+    BULK_DATA,
+    CAPABILITIES,
+    FRAMES,
+    INSTANCES,
+    METADATA,
+    PAGE,
+    PIXEL_DATA,
+    RENDERED,
+    SEARCH_INSTANCES,
+    SEARCH_SERIES,
+    SEARCH_STUDIES,
+    STATE,
+    THUMBNAIL,
+    URI,
+    VIEWER,
+    Kind,
+)
 
 ROOTS: Final = ("/dicomweb", "/datastore/{datastore}")
 """The service roots: the default data store's, and AHI's own paths for any."""
 
 
 class Transaction(NamedTuple):
-    """One line of the table; ``freshness`` is how its answers are cached."""
+    """One line of the table; ``subject`` is what it retrieves or searches for, as PS3.18 says."""
 
-    method: str
     path: str
     handler: Handler
-    clause: str
-    freshness: Freshness = Freshness.STORED
+    kind: Kind
+    subject: str
+    method: str = "GET"
+
+    @property
+    def clause(self) -> str:
+        """The clause of PS3.18."""
+        return self.kind.clause
+
+    @property
+    def description(self) -> Method:
+        """The line as the capabilities tell it."""
+        kind = self.kind
+        name = f"{kind.verb} {self.subject}"
+        return Method(self.method, name, kind.clause, kind.media_types, kind.parameters)
 
 
+_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 _STUDY: Final = "/studies/{study}"
 _SERIES: Final = "/studies/{study}/series/{series}"
 _INSTANCE: Final = "/studies/{study}/series/{series}/instances/{instance}"
 _FRAMES: Final = f"{_INSTANCE}/frames/{{frames}}"
+_VALUE: Final = f"{_INSTANCE}/bulkdata/{{path:path}}"
 
 DICOMWEB: Final = (
-    Transaction("GET", f"{_FRAMES}/rendered", rendered.rendered, "10.4.1.1.3", Freshness.RELATED),
-    Transaction("GET", f"{_INSTANCE}/rendered", rendered.rendered, "10.4.1.1.3", Freshness.RELATED),
-    Transaction("GET", f"{_SERIES}/rendered", rendered.rendered, "10.4.1.1.3", Freshness.RELATED),
-    Transaction("GET", f"{_STUDY}/rendered", rendered.rendered, "10.4.1.1.3", Freshness.RELATED),
-    Transaction("GET", f"{_FRAMES}/thumbnail", rendered.thumbnail, "10.4.1.1.8", Freshness.RELATED),
+    Transaction(f"{_FRAMES}/rendered", rendered.rendered, RENDERED, "Rendered Frames"),
+    Transaction(f"{_INSTANCE}/rendered", rendered.rendered, RENDERED, "Rendered Instance"),
+    Transaction(f"{_SERIES}/rendered", rendered.rendered, RENDERED, "Rendered Series"),
+    Transaction(f"{_STUDY}/rendered", rendered.rendered, RENDERED, "Rendered Study"),
+    Transaction(f"{_FRAMES}/thumbnail", rendered.thumbnail, THUMBNAIL, "Frame Thumbnail"),
+    Transaction(f"{_INSTANCE}/thumbnail", rendered.thumbnail, THUMBNAIL, "Instance Thumbnail"),
+    Transaction(f"{_SERIES}/thumbnail", rendered.thumbnail, THUMBNAIL, "Series Thumbnail"),
+    Transaction(f"{_STUDY}/thumbnail", rendered.thumbnail, THUMBNAIL, "Study Thumbnail"),
+    Transaction(_FRAMES, frames.frames, FRAMES, "Frames"),
+    Transaction(_VALUE, bulkdata.bulkdata, BULK_DATA, "Bulkdata"),
+    Transaction(f"{_INSTANCE}/bulkdata", bulkdata.everything, BULK_DATA, "Instance Bulkdata"),
+    Transaction(f"{_SERIES}/bulkdata", bulkdata.everything, BULK_DATA, "Series Bulkdata"),
+    Transaction(f"{_STUDY}/bulkdata", bulkdata.everything, BULK_DATA, "Study Bulkdata"),
+    Transaction(f"{_INSTANCE}/pixeldata", pixeldata.pixeldata, PIXEL_DATA, "Instance Pixel Data"),
+    Transaction(f"{_SERIES}/pixeldata", pixeldata.pixeldata, PIXEL_DATA, "Series Pixel Data"),
+    Transaction(f"{_STUDY}/pixeldata", pixeldata.pixeldata, PIXEL_DATA, "Study Pixel Data"),
+    Transaction(f"{_INSTANCE}/metadata", metadata.metadata, METADATA, "Instance Metadata"),
+    Transaction(f"{_SERIES}/metadata", metadata.metadata, METADATA, "Series Metadata"),
+    Transaction(f"{_STUDY}/metadata", metadata.metadata, METADATA, "Study Metadata"),
     Transaction(
-        "GET", f"{_INSTANCE}/thumbnail", rendered.thumbnail, "10.4.1.1.8", Freshness.RELATED
+        f"{_SERIES}/instances", search.instances, SEARCH_INSTANCES, "Study Series Instances"
     ),
-    Transaction("GET", f"{_SERIES}/thumbnail", rendered.thumbnail, "10.4.1.1.8", Freshness.RELATED),
-    Transaction("GET", f"{_STUDY}/thumbnail", rendered.thumbnail, "10.4.1.1.8", Freshness.RELATED),
-    Transaction("GET", _FRAMES, frames.frames, "10.4.1.1.6"),
-    Transaction("GET", f"{_INSTANCE}/bulkdata/{{path:path}}", bulkdata.bulkdata, "10.4.1.1.5"),
-    Transaction("GET", f"{_INSTANCE}/bulkdata", bulkdata.everything, "10.4.1.1.5"),
-    Transaction("GET", f"{_SERIES}/bulkdata", bulkdata.everything, "10.4.1.1.5"),
-    Transaction("GET", f"{_STUDY}/bulkdata", bulkdata.everything, "10.4.1.1.5"),
-    Transaction("GET", f"{_INSTANCE}/pixeldata", pixeldata.pixeldata, "10.4.1.1.6"),
-    Transaction("GET", f"{_SERIES}/pixeldata", pixeldata.pixeldata, "10.4.1.1.6"),
-    Transaction("GET", f"{_STUDY}/pixeldata", pixeldata.pixeldata, "10.4.1.1.6"),
-    Transaction("GET", f"{_INSTANCE}/metadata", metadata.metadata, "10.4.1.1.4"),
-    Transaction("GET", f"{_SERIES}/metadata", metadata.metadata, "10.4.1.1.4"),
-    Transaction("GET", f"{_STUDY}/metadata", metadata.metadata, "10.4.1.1.4"),
-    Transaction("GET", f"{_SERIES}/instances", search.instances, "10.6", Freshness.MADE),
-    Transaction("GET", f"{_STUDY}/series", search.series, "10.6", Freshness.MADE),
-    Transaction("GET", f"{_STUDY}/instances", search.instances, "10.6", Freshness.MADE),
-    Transaction("GET", "/studies", search.studies, "10.6", Freshness.MADE),
-    Transaction("GET", "/series", search.series, "10.6", Freshness.MADE),
-    Transaction("GET", "/instances", search.instances, "10.6", Freshness.MADE),
-    Transaction("GET", _INSTANCE, instances.instances, "10.4.1.1.3"),
-    Transaction("GET", _SERIES, instances.instances, "10.4.1.1.2"),
-    Transaction("GET", _STUDY, instances.instances, "10.4.1.1.1"),
-    Transaction("GET", "/wado", uri.wado, "9", Freshness.MADE),
+    Transaction(f"{_STUDY}/series", search.series, SEARCH_SERIES, "Study Series"),
+    Transaction(f"{_STUDY}/instances", search.instances, SEARCH_INSTANCES, "Study Instances"),
+    Transaction("/studies", search.studies, SEARCH_STUDIES, "Studies"),
+    Transaction("/series", search.series, SEARCH_SERIES, "Series"),
+    Transaction("/instances", search.instances, SEARCH_INSTANCES, "Instances"),
+    Transaction(_INSTANCE, instances.instances, INSTANCES, "Instance"),
+    Transaction(_SERIES, instances.instances, INSTANCES, "Series"),
+    Transaction(_STUDY, instances.instances, INSTANCES, "Study"),
+    Transaction("/wado", uri.wado, URI, "Instance by Query"),
 )
 
 OPERATIONS: Final = (
-    Transaction("GET", "/", pages.index, "", Freshness.MADE),
-    Transaction("GET", "/wado", uri.wado, "9", Freshness.MADE),
-    Transaction("GET", "/healthz", health.healthz, "", Freshness.FLEETING),
-    Transaction("GET", "/readyz", health.readyz, "", Freshness.FLEETING),
+    Transaction("/", pages.index, PAGE, "Front Page"),
+    Transaction("/wado", uri.wado, URI, "Instance by Query"),
+    Transaction("/healthz", health.healthz, STATE, "Liveness"),
+    Transaction("/readyz", health.readyz, STATE, "Readiness"),
+    Transaction("/ohif/app-config.js", viewers.script, VIEWER, "OHIF's Configuration"),
+    Transaction("/ohif/app-config.json", viewers.document, VIEWER, "OHIF's Configuration"),
+    Transaction("/ohif/dicomweb.json", viewers.proxied, VIEWER, "OHIF's Data Source"),
 )
 
 
+def resources() -> Resource:
+    """What the table offers below each root, as the capabilities tell it."""
+    return description.tree((line.path, line.description) for line in DICOMWEB)
+
+
 def routes() -> list[Route]:
-    """The table as Starlette takes it."""
-    below = [line._replace(path=root + line.path) for root in ROOTS for line in DICOMWEB]
-    return [
-        Route(line.path, entities.served(line.handler, line.freshness), methods=[line.method])
-        for line in (*OPERATIONS, *below)
-    ]
+    """The table as Starlette takes it; each resource describes itself and those below it."""
+    made = [_operation(line) for line in OPERATIONS]
+    for root in ROOTS:
+        made += [_capabilities(root), _capabilities(f"{root}/")]
+        made += [_resource(root, line) for line in DICOMWEB]
+    return made
+
+
+def _operation(line: Transaction) -> Route:
+    handler = entities.served(line.handler, line.kind.freshness)
+    return Route(line.path, handler, methods=[line.method])
+
+
+def _capabilities(path: str) -> Route:
+    described = capabilities.describe("/", _METHODS)
+    return _route(path, described, CAPABILITIES, described)
+
+
+def _resource(root: str, line: Transaction) -> Route:
+    described = capabilities.describe(line.path, _METHODS)
+    return _route(f"{root}{line.path}", line.handler, line.kind, described)
+
+
+def _route(path: str, handler: Handler, kind: Kind, described: Handler) -> Route:
+    served = entities.served(handler, kind.freshness)
+
+    @functools.wraps(handler)
+    async def answer(request: Request) -> Response:
+        return await (described if request.method == "OPTIONS" else served)(request)
+
+    return Route(path, answer, methods=_METHODS)

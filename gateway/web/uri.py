@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from gateway.dicomweb import uri as parameters, warnings
 from gateway.dicomweb.representations import DICOM
-from gateway.dicomweb.resources import instance_url
+from gateway.dicomweb.resources import below, instance_url
 from gateway.services.instances import InstancesAnswer
 from gateway.web import context, entities
 from gateway.web.streams import Stream, begun, plain
@@ -40,7 +40,7 @@ async def wado(request: Request) -> Response:
         return response
     response = plain(answer.content, answer.media_type)
     if answer.path:
-        response.headers["Content-Location"] = root + answer.path
+        response.headers["Content-Location"] = below(root, answer.path)
     if asked.unsupported:
         response.headers["Warning"] = warnings.annotations(asked.unsupported)
     return response

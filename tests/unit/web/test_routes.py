@@ -77,14 +77,12 @@ def test_each_line_is_reachable_and_leads_to_its_handler(app, root, line):
 
 
 @ids
-@pytest.mark.parametrize(
-    "method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "NONSENSE"]
-)
-def test_no_other_method_works(app, root, line, method, remote):
-    response, _ = visit(app, filled(root + line.path), method)
-    assert response.status_code == 405
-    assert set(response.headers["allow"].split(", ")) == {"GET", "HEAD"}
-    assert response.headers["content-type"] == "application/problem+json"
+def test_no_other_method_works(app, root, line, remote):
+    for method in ("POST", "PUT", "PATCH", "DELETE", "TRACE", "NONSENSE"):
+        response, _ = visit(app, filled(root + line.path), method)
+        assert response.status_code == 405
+        assert set(response.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
+        assert response.headers["content-type"] == "application/problem+json"
     assert remote.calls == []
 
 
@@ -97,10 +95,9 @@ def test_the_pages_of_the_operator(app, line):
 
 def test_the_table_is_all_there_is(app):
     made = [route for route in app.routes if isinstance(route, Route)]
-    assert len(made) == len(app.routes) == len(OPERATIONS) + len(ROOTS) * len(DICOMWEB)
-    assert [(one.path, inspect.unwrap(one.endpoint)) for one in routes()] == [
-        (one.path, inspect.unwrap(one.endpoint)) for one in made
-    ]
+    with_capabilities = len(DICOMWEB) + 2
+    assert len(made) == len(app.routes) == len(OPERATIONS) + len(ROOTS) * with_capabilities
+    assert [one.path for one in routes()] == [one.path for one in made]
     assert len({one.path for one in made}) == len(made)
 
 
@@ -113,16 +110,16 @@ def test_the_table_is_that_of_the_standard():
         for place in ("/studies/{study}", series, one, f"{one}/frames/{{frames}}")
         for name, handler, clause in (
             ("rendered", rendered.rendered, "10.4.1.1.3"),
-            ("thumbnail", rendered.thumbnail, "10.4.1.1.8"),
+            ("thumbnail", rendered.thumbnail, "10.4.1.1.4"),
         )
     }
     assert {line.path: (line.handler, line.clause) for line in DICOMWEB} == pictures | {
         "/studies/{study}": (instances.instances, "10.4.1.1.1"),
-        series: (instances.instances, "10.4.1.1.2"),
-        one: (instances.instances, "10.4.1.1.3"),
-        "/studies/{study}/metadata": (metadata.metadata, "10.4.1.1.4"),
-        f"{series}/metadata": (metadata.metadata, "10.4.1.1.4"),
-        f"{one}/metadata": (metadata.metadata, "10.4.1.1.4"),
+        series: (instances.instances, "10.4.1.1.1"),
+        one: (instances.instances, "10.4.1.1.1"),
+        "/studies/{study}/metadata": (metadata.metadata, "10.4.1.1.2"),
+        f"{series}/metadata": (metadata.metadata, "10.4.1.1.2"),
+        f"{one}/metadata": (metadata.metadata, "10.4.1.1.2"),
         f"{one}/frames/{{frames}}": (frames.frames, "10.4.1.1.6"),
         f"{one}/bulkdata/{{path:path}}": (bulkdata.bulkdata, "10.4.1.1.5"),
         f"{one}/bulkdata": (bulkdata.everything, "10.4.1.1.5"),
@@ -144,15 +141,13 @@ def test_the_table_is_that_of_the_standard():
 @pytest.mark.parametrize(
     "target",
     [
-        "/dicomweb",
-        "/dicomweb/",
         "/dicomweb/nothing",
         "/studies",
         "/favicon.ico",
         "/dicomweb/studies/1.2.3/nothing",
         f"/dicomweb{BASE}/frames",
         f"/dicomweb{BASE}/frames/1/2",
-        f"/datastore/{DATASTORE}",
+        "/datastore",
     ],
 )
 def test_other_paths_do_not_exist(app, target):
