@@ -1,7 +1,10 @@
 """The Native DICOM Model (PS3.19 A.1) of a data set: XML in UTF-8."""
 
 import math
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from itertools import count
 from typing import Any, Final
 
 from gateway.dicom import bulkdata, tags, vrs
@@ -15,10 +18,13 @@ _START: Final = (
     f'<NativeDicomModel xmlns="{NAMESPACE}" xml:space="preserve">\n'
 )
 _END: Final = "</NativeDicomModel>\n"
+_ATTRIBUTE_END: Final = "</DicomAttribute>\n"
 _NAME_GROUPS: Final = ("Alphabetic", "Ideographic", "Phonetic")
 _NAME_COMPONENTS: Final = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
 _NOT_FINITE: Final = {"nan": "NaN", "inf": "INF", "-inf": "-INF"}
 
+_KNOWN: Final = 16_384
+_PLAIN: Final = re.compile(r"[ !#-%'-;=?-~]*")
 _CONTENT: Final = str.maketrans(
     # A parser would make a line feed of a carriage return that is not escaped.
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
@@ -33,64 +39,69 @@ def encode(dataset: DataSet, link: BulkLink, limit: int = 1024) -> bytes:
     characters that XML does not have; where one is in a string that must not have it (PS3.5 6.2),
     U+FFFD stands for it.
     """
-    return "".join((_START, *_dataset(dataset, link, limit, ""), _END)).encode()
+    written = [_START]
+    _write(written, dataset, link, limit, "")
+    written.append(_END)
+    return "".join(written).encode()
 
 
-def _dataset(dataset: DataSet, link: BulkLink, limit: int, at: str) -> Iterator[str]:
+def _write(written: list[str], dataset: DataSet, link: BulkLink, limit: int, at: str) -> None:
     creators: dict[int, str] = {}
     for tag, vr, value in dataset:
         if tags.is_group_length(tag) or tags.is_padding(tag):
             continue
-        if tags.is_private_creator(tag) and vr in vrs.STRINGS and value:
-            creators[tag] = value[0].strip(" \0")
-        yield f'<DicomAttribute tag="{_tag(tag, creators)}" vr="{vr}"{_name(tag, creators)}'
-        if not value:
-            yield "/>\n"
-            continue
-        yield ">\n"
-        path = at + tags.hex8(tag)
-        if vr == "SQ":
-            yield from _items(value, link, limit, path)
+        if tags.is_private(tag):
+            if tags.is_private_creator(tag) and vr in vrs.STRINGS and value:
+                creators[tag] = value[0].strip(" \0")
+            start = _private(tag, vr, creators)
         else:
-            yield _value(vr, value, link, limit, path)
-        yield "</DicomAttribute>\n"
+            start = _public(tag, vr)
+        if not value:
+            written.append(f"{start}/>\n")
+        elif vr == "SQ":
+            written.append(f"{start}>\n")
+            _write_items(written, value, link, limit, at + tags.hex8(tag))
+            written.append(_ATTRIBUTE_END)
+        else:
+            content = _value(vr, value, link, limit, at, tag)
+            written.append(f"{start}>\n{content}{_ATTRIBUTE_END}")
 
 
-def _items(items: list[DataSet], link: BulkLink, limit: int, path: str) -> Iterator[str]:
+def _write_items(
+    written: list[str], items: list[DataSet], link: BulkLink, limit: int, path: str
+) -> None:
     for number, item in enumerate(items, 1):
-        yield f'<Item number="{number}">\n'
-        yield from _dataset(item, link, limit, f"{path}/{number}/")
-        yield "</Item>\n"
+        written.append(f'<Item number="{number}">\n')
+        _write(written, item, link, limit, f"{path}/{number}/")
+        written.append("</Item>\n")
 
 
-def _creator(tag: int, creators: dict[int, str]) -> str:
-    """Who reserved the block of a private element, ``""`` if nobody did (PS3.5 7.8.1)."""
-    return creators.get(tag & 0xFFFF0000 | tag >> 8 & 0xFF, "") if tags.is_private(tag) else ""
-
-
-def _tag(tag: int, creators: dict[int, str]) -> str:
-    """The tag, of a private element without its block, which privateCreator stands for."""
-    return tags.hex8(tag & 0xFFFF00FF if _creator(tag, creators) else tag)
-
-
-def _name(tag: int, creators: dict[int, str]) -> str:
-    creator = _creator(tag, creators)
-    if creator:
-        return f' privateCreator="{_escaped(creator, _QUOTED)}"'
+@lru_cache(_KNOWN)
+def _public(tag: int, vr: str) -> str:
     attribute = tags.by_tag(tag)
-    return f' keyword="{attribute.keyword}"' if attribute and attribute.keyword else ""
+    keyword = f' keyword="{attribute.keyword}"' if attribute and attribute.keyword else ""
+    return f'<DicomAttribute tag="{tags.hex8(tag)}" vr="{vr}"{keyword}'
 
 
-def _value(vr: str, value: Any, link: BulkLink, limit: int, path: str) -> str:
+def _private(tag: int, vr: str, creators: dict[int, str]) -> str:
+    """Without the block, which the creator stands for, if one reserved it (PS3.5 7.8.1)."""
+    creator = creators.get(tag & 0xFFFF0000 | tag >> 8 & 0xFF)
+    if not creator:
+        return f'<DicomAttribute tag="{tags.hex8(tag)}" vr="{vr}"'
+    name, known = tags.hex8(tag & 0xFFFF00FF), _escaped(creator, _QUOTED)
+    return f'<DicomAttribute tag="{name}" vr="{vr}" privateCreator="{known}"'
+
+
+def _value(vr: str, value: Any, link: BulkLink, limit: int, at: str, tag: int) -> str:
     if bulkdata.is_large(vr, value, limit) or bulkdata.is_unfit_for_xml(vr, value):
-        return f'<BulkData uri="{_escaped(link(path), _QUOTED)}"/>\n'
+        return f'<BulkData uri="{_escaped(link(at + tags.hex8(tag)), _QUOTED)}"/>\n'
     if vr in vrs.BYTES:
         return f"<InlineBinary>{value}</InlineBinary>\n"
     texts = list(map(_CONVERT.get(vr, _text), value))
     if texts == [""]:
         return ""
     write = _person if vr == "PN" else _plain
-    return "".join(write(number, text) for number, text in enumerate(texts, 1))
+    return "".join(map(write, count(1), texts))
 
 
 def _plain(number: int, text: str) -> str:
@@ -110,6 +121,8 @@ def _components(group: str) -> str:
 
 
 def _escaped(text: str, table: dict[int, str]) -> str:
+    if _PLAIN.fullmatch(text):
+        return text
     return bulkdata.NOT_IN_XML.sub("\ufffd", text).translate(table)
 
 
