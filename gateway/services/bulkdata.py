@@ -1,9 +1,10 @@
 """Retrieve Bulk Data and Pixel Data (PS3.18 10.4.1.1.5 and 10.4.1.1.6): one value, or all."""
 
 import re
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, TypeAlias
 
 from gateway.dicom import bulkdata, elements, tags
@@ -55,6 +56,28 @@ class _Value:
     media_type: str = OCTET_STREAM
 
 
+@dataclass(slots=True)
+class _Survey:
+    """What the values of a resource can go out as; ``value`` and ``first`` are of the first."""
+
+    count: int = 0
+    served: int = 0
+    value: _Value | None = None
+    first: Representation | None = None
+    refusal: NotAcceptable | None = None
+
+    def add(self, value: _Value, choose: Callable[[], Representation]) -> None:
+        self.count += 1
+        self.value = self.value or value
+        try:
+            chosen = choose()
+        except NotAcceptable as error:
+            self.refusal = error
+        else:
+            self.served += 1
+            self.first = self.first or chosen
+
+
 _Chosen: TypeAlias = tuple[_Value, Representation]
 
 
@@ -90,7 +113,7 @@ class BulkData:
         instance = await self._library.instance(address)
         value = await self._compute.run(_value_at, instance, keys)
         chosen = self._choose(value, accept, several=False)
-        return self._one(value, chosen, address, root)
+        return self._one(value, chosen, address.datastore_id, root)
 
     async def everything(
         self, address: Address, accept: Accept, root: str, *, pixels: bool
@@ -101,31 +124,28 @@ class BulkData:
             NotFound: there are no instances, or no such values.
             NotAcceptable: no value is available in a form that the client wants.
         """
-        found = served = 0
-        only = first = refusal = None
+        seen = _Survey()
         async with aclosing(self._groups(address, pixels=pixels)) as groups:
             async for group in groups:
-                only = group[0] if found == 0 and len(group) == 1 else None
-                found += len(group)
                 for value in group:
-                    try:
-                        chosen = self._choose(value, accept, several=True)
-                    except NotAcceptable as error:
-                        refusal = error
-                    else:
-                        served += 1
-                        first = first or chosen
-        if only is not None:
-            return self._one(only, first or self._choose(only, accept), address, root)
-        if first is None:
-            raise refusal or NotFound(f"There {'are no pixel' if pixels else 'is no bulk'} data")
+                    seen.add(value, partial(self._choose, value, accept, several=True))
+        if not seen.count:
+            raise NotFound(f"There {'are no pixel' if pixels else 'is no bulk'} data")
+        if seen.count == 1 and seen.value:
+            chosen = seen.first or self._choose(seen.value, accept)
+            answer = self._one(seen.value, chosen, address.datastore_id, root)
+            # There may be more values tomorrow, but for the pixels of one instance.
+            lasting = pixels and address.instance is not None
+            return answer if lasting else replace(answer, identity=())
+        if seen.first is None:
+            raise seen.refusal or NotAcceptable("No value is available in an acceptable form")
         parts = self._parts(address, accept, root, pixels=pixels)
-        return BulkAnswer(first, parts, alone=False, complete=served == found)
+        return BulkAnswer(seen.first, parts, alone=False, complete=seen.served == seen.count)
 
     def _one(
-        self, value: _Value, chosen: Representation, address: Address, root: str
+        self, value: _Value, chosen: Representation, datastore_id: str, root: str
     ) -> BulkAnswer:
-        parts = self._sent(address.datastore_id, [(value, chosen)], root)
+        parts = self._sent(datastore_id, [(value, chosen)], root)
         if value.element[2] is not ELSEWHERE:
             return BulkAnswer(chosen, parts, alone=True)
         identity = (root, *follows_from(value.instance, chosen))

@@ -218,6 +218,15 @@ def test_a_resource_of_one_value_may_do_without_an_envelope(header):
     assert answer.first.multipart is (header != "application/octet-stream")
 
 
+def test_only_the_pixels_of_one_instance_are_what_they_are_for_ever():
+    one = holding(image())
+    assert value(one, NATIVE)[0].identity
+    assert everything(one, NATIVE, SERIES, SOP, pixels=True)[0].identity
+    for place in ((), (SERIES,)):
+        assert not everything(one, NATIVE, *place, pixels=True)[0].identity
+    assert not everything(one, NATIVE, SERIES, SOP)[0].identity
+
+
 def test_a_resource_without_values_does_not_exist():
     for pixels in (True, False):
         with pytest.raises(NotFound, match="There "):
