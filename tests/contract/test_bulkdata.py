@@ -173,6 +173,18 @@ def test_a_range_of_a_value_is_a_part_of_it(library, linking, get):
     assert get(uri, OCTETS, Range="bytes=-5").content == whole[-5:]
 
 
+@pytest.mark.parametrize("name", ["multiframe_grey10.dcm", "segmentation_unaligned.dcm"])
+def test_a_range_of_pixel_data_lies_across_frames(library, linking, get, name):
+    path = files.GENERATED / name
+    uri = url(library, linking, path, "/bulkdata/7FE00010")
+    whole = get(uri, OCTETS).content
+    tag = get(uri, OCTETS).headers["etag"]
+    for first, last in ((0, 0), (3, 20), (len(whole) // 2 - 9, len(whole) - 2)):
+        some = get(uri, OCTETS, **{"Range": f"bytes={first}-{last}", "If-Range": tag})
+        assert (some.status_code, some.content) == (206, whole[first : last + 1])
+        assert some.headers["content-range"] == f"bytes {first}-{last}/{len(whole)}"
+
+
 @pytest.fixture(scope="module")
 def study(healthimaging, linking, tmp_path_factory):
     """The root of a study with two images and a document, and their data sets."""
