@@ -40,7 +40,7 @@ _SOFTCOPY_VOI: Final = 0x00283110
 _ORIGIN: Final = 0x00480301
 _MASK: Final = 0x00286100
 _VIEWING_MODE: Final = 0x00281090
-_ICC_PROFILE: Final = 0x00282000
+_PROFILE: Final = frozenset({0x00282000, 0x00282002})
 _ACTIVATION: Final = 0x1001
 _OVERLAY_GROUPS: Final = range(0x6000, 0x6020, 2)
 _IDENTITY: Final[tuple[Element, ...]] = ((0x00281053, "DS", ["1"]),)
@@ -79,7 +79,8 @@ class PresentationState:
     """A grayscale, color or pseudo-color softcopy presentation state.
 
     ``activated`` are the groups of overlays, of the image or the state, that are drawn, and the
-    layers that they belong to; ``planes`` those overlays that the state has itself.
+    layers that they belong to; ``planes`` those overlays that the state has itself; ``profile`` the
+    elements of its ICC profile.
     """
 
     study: str
@@ -89,7 +90,7 @@ class PresentationState:
     layers: tuple[Layer, ...]
     activated: tuple[tuple[int, str], ...]
     planes: Mapping[int, Overlay]
-    profile: bytes
+    profile: DataSet
     _contrast: tuple[Element, ...]
     _vois: tuple[_Selected, ...]
     _areas: tuple[_Selected, ...]
@@ -150,7 +151,7 @@ def parse(dataset: DataSet) -> PresentationState:
         graphic_annotations.layers(dataset),
         tuple((group, layer) for group, layer in _activated(dataset) if group != shutter_group),
         planes,
-        attributes.octets(dataset, _ICC_PROFILE),
+        [element for element in dataset if element[0] in _PROFILE],
         _contrast(dataset),
         _selected(dataset, _SOFTCOPY_VOI),
         _selected(dataset, _AREAS),

@@ -1,5 +1,6 @@
 """From an image to the picture of its displayed area: points, and the pixels themselves."""
 
+import math
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -53,6 +54,13 @@ class Projection:
     displayed: Affine
     width: int
     height: int
+
+    @property
+    def halvings(self) -> int:
+        """How often the image may be halved and still has all the pixels of the picture."""
+        to = self.pixel
+        scale = max(abs(to.xx) + abs(to.xy), abs(to.yx) + abs(to.yy))
+        return max(math.floor(_SAME - math.log2(scale)), 0)
 
 
 def project(area: DisplayedArea, orientation: Orientation, plan: Plan, most: int) -> Projection:

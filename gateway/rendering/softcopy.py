@@ -24,6 +24,19 @@ from gateway.rendering.projections import Projection
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """The picture that is wanted: ``viewport``, whose region is one of what is seen.
+
+    Without one a pixel of the image is one of the picture, ``most`` for a side. Without ``enlarge``
+    a viewport is not filled with more pixels than those.
+    """
+
+    viewport: Viewport | None
+    most: int
+    enlarge: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """One frame of an image: its data set, ``number`` from 1, and ``samples`` as decoded.
 
@@ -44,24 +57,17 @@ class Source:
 
 
 def projection(
-    state: PresentationState,
-    sop: str,
-    number: int,
-    image: ImagePixel,
-    viewport: Viewport | None,
-    most: int,
+    state: PresentationState, sop: str, number: int, image: ImagePixel, room: Room
 ) -> Projection:
-    """How the frame ``number`` of ``sop`` gets into ``viewport``, whose region is of what is seen.
-
-    Without a viewport a pixel of the picture is one of the image, ``most`` for a side.
+    """How the frame ``number`` of ``sop`` gets into the picture that there is ``room`` for.
 
     Raises:
         InvalidRequest: the viewport's region lies outside what is seen.
     """
     area = state.area(sop, number, image.rows, image.columns)
-    columns, rows = area.size(state.orientation, most)
-    plan = geometry.plan(viewport, rows, columns)
-    return projections.project(area, state.orientation, plan, most)
+    columns, rows = area.size(state.orientation, room.most)
+    plan = geometry.plan(room.viewport, rows, columns, enlarge=room.enlarge)
+    return projections.project(area, state.orientation, plan, room.most)
 
 
 def present(

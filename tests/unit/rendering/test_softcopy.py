@@ -11,7 +11,7 @@ from gateway.dicomweb.rendered import Viewport
 from gateway.errors import InvalidRequest
 from gateway.rendering import presentation_states, softcopy
 from gateway.rendering.display import Display
-from gateway.rendering.softcopy import Source
+from gateway.rendering.softcopy import Room, Source
 from tests.unit.rendering.documents import made
 from tests.unit.rendering.states import (
     COLOR,
@@ -43,7 +43,7 @@ def presented(dataset, viewport=None, extra=(), image=IMAGE, samples=SAMPLES, of
     found = presentation_states.parse(raw)
     picture = Display(own, found.overriding(SOP, 1)).frame(1, samples, image)
     source = Source(own, SOP, 1, samples, image)
-    to = softcopy.projection(found, SOP, 1, image, viewport, 1000)
+    to = softcopy.projection(found, SOP, 1, image, Room(viewport, 1000))
     return softcopy.present(picture, source, found, to, letters)
 
 
