@@ -19,11 +19,17 @@ GIF: Final = "image/gif"
 WEBP: Final = "image/webp"
 JP2: Final = "image/jp2"
 
+HTML: Final = "text/html"
+TEXT: Final = "text/plain"
+
 STILLS: Final = (JPEG, PNG, GIF, WEBP, JP2)
 """The media types of one picture, the default first."""
 
 ANIMATIONS: Final = (GIF, WEBP)
 """The media types of several frames in one picture."""
+
+TEXTS: Final = (HTML, TEXT)
+"""The media types of reports, the default first; both go out in UTF-8."""
 
 WITH_PROFILE: Final = frozenset({JPEG, PNG, WEBP})
 """The media types that can carry an ICC profile."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from gateway.dicom import elements, uids
 from gateway.dicom.elements import DataSet, Element
@@ -25,7 +25,7 @@ PSEUDO_COLOR: Final = "1.2.840.10008.5.1.4.1.1.11.3"
 
 _STATES: Final = "1.2.840.10008.5.1.4.1.1.11."
 _PRESENTED: Final = frozenset({GRAYSCALE, COLOR, PSEUDO_COLOR})
-_MAX_EFFORT: Final = 500_000  # lines to draw on a picture: some seconds
+_MAX_EFFORT: Final = 1_000_000  # lines to draw: a few seconds if all are on one picture
 
 _SOP_CLASS: Final = 0x00080016
 _STUDY: Final = 0x0020000D
@@ -70,8 +70,9 @@ class ImageReference:
         return self.sop == sop and (not self.frames or number in self.frames)
 
 
-_Selected: TypeAlias = tuple[tuple[ImageReference, ...], DataSet]
-"""An item of a sequence, and the images that it is for; without any for all of the state."""
+_Content = TypeVar("_Content")
+_Selected: TypeAlias = tuple[tuple[ImageReference, ...], _Content]
+"""What an item of a sequence says, and of which images; without any of all that the state has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +93,9 @@ class PresentationState:
     planes: Mapping[int, Overlay]
     profile: DataSet
     _contrast: tuple[Element, ...]
-    _vois: tuple[_Selected, ...]
-    _areas: tuple[_Selected, ...]
-    _annotations: tuple[_Selected, ...]
+    _vois: tuple[_Selected[DataSet], ...]
+    _areas: tuple[_Selected[DataSet], ...]
+    _annotations: tuple[_Selected[Annotation], ...]
 
     def covers(self, sop: str, number: int) -> bool:
         """Whether the state says how the frame ``number`` of ``sop`` is presented."""
@@ -113,19 +114,8 @@ class PresentationState:
         return displayed_areas.area(next(_for(self._areas, sop, number), []), rows, columns)
 
     def annotations(self, sop: str, number: int) -> list[Annotation]:
-        """The graphics and text of the frame ``number`` of ``sop``.
-
-        Raises:
-            NotAcceptable: there is more of them than can be drawn.
-        """
-        found: list[Annotation] = []
-        effort = 0
-        for item in _for(self._annotations, sop, number):
-            found.append(graphic_annotations.annotation(item))
-            effort += found[-1].effort
-            if effort > _MAX_EFFORT:
-                raise NotAcceptable("The presentation state has more graphics than can be drawn")
-        return found
+        """The graphics and text of the frame ``number`` of ``sop``."""
+        return list(_for(self._annotations, sop, number))
 
 
 def is_state(dataset: DataSet) -> bool:
@@ -155,7 +145,7 @@ def parse(dataset: DataSet) -> PresentationState:
         _contrast(dataset),
         _selected(dataset, _SOFTCOPY_VOI),
         _selected(dataset, _AREAS),
-        _selected(dataset, _ANNOTATIONS),
+        _annotated(dataset),
     )
 
 
@@ -207,11 +197,23 @@ def _contrast(dataset: DataSet) -> tuple[Element, ...]:
     return found or _IDENTITY
 
 
-def _selected(dataset: DataSet, sequence: int) -> tuple[_Selected, ...]:
+def _selected(dataset: DataSet, sequence: int) -> tuple[_Selected[DataSet], ...]:
     return tuple((_references(item), item) for item in attributes.items(dataset, sequence))
 
 
-def _for(selected: Iterable[_Selected], sop: str, number: int) -> Iterator[DataSet]:
+def _annotated(dataset: DataSet) -> tuple[_Selected[Annotation], ...]:
+    found: list[_Selected[Annotation]] = []
+    effort = 0
+    for meant, item in _selected(dataset, _ANNOTATIONS):
+        annotation = graphic_annotations.annotation(item)
+        found.append((meant, annotation))
+        effort += annotation.effort
+        if effort > _MAX_EFFORT:
+            raise NotAcceptable("The presentation state has more graphics than can be drawn")
+    return tuple(found)
+
+
+def _for(selected: Iterable[_Selected[_Content]], sop: str, number: int) -> Iterator[_Content]:
     """The items that are for the frame ``number`` of ``sop``, in their order."""
     for meant, item in selected:
         if not meant or any(reference.covers(sop, number) for reference in meant):

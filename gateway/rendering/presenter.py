@@ -17,10 +17,7 @@ class Presenter(Painter):
     """Paints the frames of ``instance`` as ``state`` has it, then as ``parameters`` do.
 
     A viewport's region is one of what the state shows. No picture has more than ``most`` pixels to
-    a side; without ``enlarge`` none has more than the area that the state shows.
-
-    Raises:
-        InvalidRequest: the viewport does not fit what is shown.
+    a side, or than the image has; without ``enlarge`` none has more than the area that is shown.
     """
 
     def __init__(
@@ -34,8 +31,9 @@ class Presenter(Painter):
         enlarge: bool = True,
     ) -> None:
         self._state = state
-        self._room = Room(parameters.viewport, most, enlarge)
         super().__init__(instance, parameters, lettering, enlarge=enlarge)
+        most = max(most, self._image.rows, self._image.columns)
+        self._room = Room(parameters.viewport, most, enlarge)
         if state.profile:
             self._profiles = icc.Profiles(state.profile, self._image.frames)
 
@@ -49,7 +47,7 @@ class Presenter(Painter):
 
         Raises:
             CodecError: the frame cannot be decoded.
-            NotAcceptable: there are more graphics than can be drawn.
+            InvalidRequest: the viewport's region lies outside what the state shows of it.
         """
         sop = self._instance.sop
         projection = softcopy.projection(self._state, sop, number, self._image, self._room)

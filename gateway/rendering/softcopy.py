@@ -80,9 +80,6 @@ def present(
     """``picture``, what ``Display`` makes of ``source``, presented by ``state``.
 
     ``projection`` is that of the displayed area. The picture is in colour if any colour is needed.
-
-    Raises:
-        NotAcceptable: there are more graphics than can be drawn.
     """
     annotations = state.annotations(source.sop, source.number)
     inks = _inks(state, annotations)

@@ -16,6 +16,8 @@ from gateway.rendering import pictures
 from gateway.rendering.categories import is_slide
 from gateway.rendering.lettering import Lettering
 from gateway.rendering.painter import Painter, Picture
+from gateway.rendering.presentation_states import PresentationState
+from gateway.rendering.presenter import Presenter
 from gateway.services.ahead import ordered
 from gateway.services.compute import Compute
 from gateway.services.library import Library
@@ -39,15 +41,16 @@ Job: TypeAlias = Callable[[], Awaitable[Part]]
 
 
 class Studio:
-    """Where pictures are made: what all of them share."""
+    """Where pictures are made: what all of them share; ``most`` are the pixels of a side."""
 
     def __init__(
-        self, library: Library, compute: Compute, lettering: Lettering, ahead: int
+        self, library: Library, compute: Compute, lettering: Lettering, ahead: int, most: int
     ) -> None:
         self.library = library
         self.compute = compute
         self.lettering = lettering
         self.ahead = ahead
+        self.most = most
         self.animating = asyncio.Semaphore(_ANIMATED_AT_A_TIME)
 
 
@@ -55,7 +58,8 @@ class Album:
     """The pictures of ``instance`` as ``media_type``, made as ``parameters`` have it.
 
     ``leaf`` is the last word of the path of a picture. Without ``enlarge`` none has more pixels
-    than the image.
+    than the image. A presentation ``state`` comes before the parameters; its pictures are not those
+    at the image's paths, but at ``path`` where there is one.
 
     Raises:
         InvalidRequest: the media type cannot carry the ICC profile that is asked for.
@@ -71,6 +75,8 @@ class Album:
         *,
         leaf: str = "rendered",
         enlarge: bool = True,
+        state: PresentationState | None = None,
+        path: str = "",
     ) -> None:
         if parameters.profile != "no" and media_type not in WITH_PROFILE:
             raise InvalidRequest(f"{media_type} carries no ICC profile", "iccprofile")
@@ -81,6 +87,8 @@ class Album:
         self._parameters = parameters
         self._leaf = leaf
         self._enlarge = enlarge
+        self._state = state
+        self._own_path = path
         self._painter: Painter | None = None
         self._preparing = asyncio.Lock()
 
@@ -114,6 +122,8 @@ class Album:
         return Part(self._media_type, content, self._path(""))
 
     def _path(self, frame: str) -> str:
+        if self._state is not None:
+            return self._own_path
         one = self._instance
         return f"{instance_url('', one.study, one.series, one.sop)}{frame}/{self._leaf}"
 
@@ -126,14 +136,14 @@ class Album:
         """The painter, made once, when the first frame is there."""
         async with self._preparing:
             if self._painter is None:
-                self._painter = await self._studio.compute.run(
-                    Painter,
-                    self._instance,
-                    self._parameters,
-                    self._studio.lettering,
-                    enlarge=self._enlarge,
-                )
+                self._painter = await self._studio.compute.run(self._hired)
             return self._painter
+
+    def _hired(self) -> Painter:
+        studio, given = self._studio, (self._instance, self._parameters, self._studio.lettering)
+        if self._state is None:
+            return Painter(*given, enlarge=self._enlarge)
+        return Presenter(*given, state=self._state, most=studio.most, enlarge=self._enlarge)
 
     def _encoded(self, painter: Painter, number: int, frame: bytes) -> bytes:
         picture, profile = painter.paint(number, frame)

@@ -1,7 +1,7 @@
 """Retrieve Rendered resources and Thumbnails (PS3.18 10.4.1.1.3 and 10.4.1.1.8)."""
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,31 +10,40 @@ from gateway.dicomweb.accept import Accept
 from gateway.dicomweb.negotiation import Representation
 from gateway.dicomweb.rendered import Parameters
 from gateway.dicomweb.renditions import STILLS
-from gateway.dicomweb.resources import Address
-from gateway.errors import ConfigurationError, NotAcceptable, NotFound
+from gateway.dicomweb.resources import Address, instance_url
+from gateway.errors import ConfigurationError, InvalidRequest, NotAcceptable, NotFound
 from gateway.imagesets.document import Instance
 from gateway.rendering import pictures, placeholder
 from gateway.rendering.categories import Category, category
 from gateway.rendering.lettering import Lettering
-from gateway.services import representatives
+from gateway.services import presentations, representatives
 from gateway.services.ahead import ordered
 from gateway.services.albums import Album, Job, Part, Studio, middle
 from gateway.services.compute import Compute
 from gateway.services.library import Library
-from gateway.services.renderings import Offers, Renderings
+from gateway.services.presentations import Presentations
+from gateway.services.renderings import Offers, Renderings, Subject
 from gateway.settings import GatewaySettings
 
 _LARGEST_TILE: Final = 256  # pixels a side
+_REFUSALS: Final = (InvalidRequest, NotAcceptable, NotFound)
+"""Why one instance among others is left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a client asks for: a study, series or instance, or frames of it by their numbers."""
+    """What a client asks for: a study, series or instance, or frames of it by their numbers.
+
+    Links in documents lead below the service root ``root``. An image is shown as the presentation
+    ``state`` has it, if there is one.
+    """
 
     address: Address
     accept: Accept
     parameters: Parameters
     numbers: tuple[int, ...] = ()
+    root: str = ""
+    state: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +63,15 @@ class Rendered:
 
     def __init__(self, library: Library, compute: Compute, settings: GatewaySettings) -> None:
         self._library = library
-        self._studio = Studio(library, compute, _lettering(settings), settings.fetch_ahead)
+        self._studio = Studio(
+            library,
+            compute,
+            _lettering(settings),
+            settings.fetch_ahead,
+            settings.viewport_max_side,
+        )
         self._renderings = Renderings(self._studio, settings)
+        self._presentations = Presentations(library, compute)
 
     async def retrieve(self, wanted: Wanted) -> RenderedAnswer:
         """What the client asks for, rendered.
@@ -71,8 +87,9 @@ class Rendered:
             return await self._collection(wanted)
         instance = await self._library.instance(wanted.address)
         _check(instance, wanted.numbers)
-        chosen = self._choose(instance, wanted.numbers, wanted)
-        parts = self._made(self._jobs(instance, wanted.numbers, chosen, wanted))
+        subject = await self._subject(instance, wanted)
+        chosen = self._choose(subject, wanted.numbers, wanted)
+        parts = self._made(self._jobs(subject, wanted.numbers, chosen, wanted))
         return RenderedAnswer(chosen.multipart, await anext(parts), parts)
 
     async def thumbnail(self, wanted: Wanted) -> Part:
@@ -85,6 +102,9 @@ class Rendered:
         media_type = renditions.choose(wanted.accept, STILLS, ()).media_type
         instance = await self._shown(wanted.address)
         _check(instance, wanted.numbers)
+        if category(instance) is Category.PRESENTATION:
+            with suppress(NotAcceptable, NotFound):
+                return await self._presented(instance, media_type, wanted)
         if category(instance) is not Category.IMAGE:
             return await self._studio.compute.run(self._tile, instance, media_type, wanted)
         album = Album(
@@ -97,6 +117,39 @@ class Rendered:
             enlarge=False,
         )
         return await album.still(middle(wanted.numbers or _all_frames(instance)))
+
+    async def _presented(self, instance: Instance, media_type: str, wanted: Wanted) -> Part:
+        """The first frame that ``instance``, a presentation state, shows, as a thumbnail."""
+        found = await self._presentations.shown(wanted.address, instance)
+        image, number = found.frames[0]
+        album = Album(
+            self._studio,
+            wanted.address.datastore_id,
+            image,
+            media_type,
+            wanted.parameters,
+            enlarge=False,
+            state=found.state,
+            path=f"{instance_url('', instance.study, instance.series, instance.sop)}/thumbnail",
+        )
+        return await album.still(number)
+
+    async def _subject(self, instance: Instance, wanted: Wanted) -> Subject:
+        """``instance``, or what is shown where a presentation state is asked for or with.
+
+        Raises:
+            NotFound: the state or all that it shows is missing.
+            NotAcceptable: no true picture can be made of that kind of state.
+            InvalidRequest: the state or a parameter does not go with it.
+        """
+        if wanted.state is not None:
+            found = await self._presentations.applied(wanted.state, instance)
+        elif category(instance) is Category.PRESENTATION:
+            found = await self._presentations.shown(wanted.address, instance)
+        else:
+            return instance
+        presentations.check(wanted.parameters)
+        return found
 
     async def _shown(self, address: Address) -> Instance:
         """The instance that stands for all at ``address``, an image if there is any."""
@@ -119,20 +172,37 @@ class Rendered:
         picture = placeholder.draw(instance.modality, side, side, self._studio.lettering)
         return Part(media_type, pictures.encode(picture, media_type), "")
 
+    async def size(self, instance: Instance, state: Address | None) -> tuple[int, int]:
+        """Rows and columns of what is seen of ``instance``, by the presentation ``state`` if any.
+
+        Raises:
+            NotFound: there is no such presentation state.
+            NotAcceptable: no true picture can be made of that kind of state.
+            InvalidRequest: it is none, or not for ``instance``.
+        """
+        pixel = instance.pixel()
+        if state is None:
+            return pixel.rows, pixel.columns
+        found = await self._presentations.applied(state, instance)
+        most = max(self._studio.most, pixel.rows, pixel.columns)
+        area = found.state.area(instance.sop, found.frames[0][1], pixel.rows, pixel.columns)
+        columns, rows = area.size(found.state.orientation, most)
+        return rows, columns
+
     def offers(self, instance: Instance, numbers: Sequence[int], parameters: Parameters) -> Offers:
         """What can be made of ``instance``, or of its frames with ``numbers``."""
         return self._renderings.offers(instance, numbers, parameters, strict=False)
 
     def _choose(
         self,
-        instance: Instance,
+        subject: Subject,
         numbers: Sequence[int],
         wanted: Wanted,
         multipart: bool | None = None,
     ) -> Representation:
-        """The best rendition of an instance; ``multipart`` None is either way."""
+        """The best rendition of ``subject``; ``multipart`` None is either way."""
         accept = wanted.accept
-        offers = self._renderings.offers(instance, numbers, wanted.parameters, strict=accept.strict)
+        offers = self._renderings.offers(subject, numbers, wanted.parameters, strict=accept.strict)
         single = () if multipart else offers.single
         parts = () if multipart is False else offers.parts
         try:
@@ -146,13 +216,15 @@ class Rendered:
 
     def _jobs(
         self,
-        instance: Instance,
+        subject: Subject,
         numbers: Sequence[int],
         chosen: Representation,
         wanted: Wanted,
     ) -> Iterator[Job]:
         datastore_id = wanted.address.datastore_id
-        return self._renderings.jobs(datastore_id, instance, numbers, chosen, wanted.parameters)
+        return self._renderings.jobs(
+            datastore_id, subject, numbers, chosen, wanted.parameters, wanted.root
+        )
 
     async def _made(self, jobs: Iterator[Job]) -> AsyncGenerator[Part, None]:
         """The parts that ``jobs`` make, a few at a time."""
@@ -181,7 +253,8 @@ class Rendered:
         nothing = True
         async with aclosing(self._library.batches(wanted.address)) as batches:
             async for batch in batches:
-                jobs = self._acceptable(batch, wanted, refusals)
+                subjects = await self._subjects(batch, wanted, refusals)
+                jobs = self._acceptable(subjects, wanted, refusals)
                 async with aclosing(self._made(jobs)) as parts:
                     async for part in parts:
                         nothing = False
@@ -189,16 +262,28 @@ class Rendered:
         if nothing:
             raise refusals[0]
 
-    def _acceptable(
+    async def _subjects(
         self, batch: Sequence[Instance], wanted: Wanted, refusals: list[NotAcceptable]
-    ) -> Iterator[Job]:
+    ) -> list[Subject]:
+        """What there is to render of ``batch``; states that cannot be shown are left out."""
+        found: list[Subject] = []
         for instance in batch:
             try:
-                chosen = self._choose(instance, (), wanted, multipart=True)
+                found.append(await self._subject(instance, wanted))
+            except _REFUSALS as error:
+                refusals[:] = refusals or [_refusal(error)]
+        return found
+
+    def _acceptable(
+        self, subjects: Sequence[Subject], wanted: Wanted, refusals: list[NotAcceptable]
+    ) -> Iterator[Job]:
+        for subject in subjects:
+            try:
+                chosen = self._choose(subject, (), wanted, multipart=True)
             except NotAcceptable as error:
                 refusals[:] = refusals or [error]
                 continue
-            yield from self._jobs(instance, (), chosen, wanted)
+            yield from self._jobs(subject, (), chosen, wanted)
 
     async def _representative(self, wanted: Wanted) -> AsyncGenerator[Part, None]:
         """The image that stands for a study or series, else the first document there is.
@@ -211,11 +296,12 @@ class Rendered:
             async for batch in batches:
                 for instance, numbers in _candidates(batch):
                     try:
-                        chosen = self._choose(instance, numbers, wanted, multipart=False)
-                    except NotAcceptable as error:
-                        refusal = refusal or error
+                        subject = await self._subject(instance, wanted)
+                        chosen = self._choose(subject, numbers, wanted, multipart=False)
+                    except _REFUSALS as error:
+                        refusal = refusal or _refusal(error)
                         continue
-                    for job in self._jobs(instance, numbers, chosen, wanted):
+                    for job in self._jobs(subject, numbers, chosen, wanted):
                         yield await job()
                     return
         raise refusal or NotFound("There are no instances any more")
@@ -232,6 +318,10 @@ def _lettering(settings: GatewaySettings) -> Lettering:
         return Lettering(font.read_bytes() if font else b"")
     except OSError as error:
         raise ConfigurationError("GATEWAY_ANNOTATION_FONT is no font that can be read.") from error
+
+
+def _refusal(error: Exception) -> NotAcceptable:
+    return error if isinstance(error, NotAcceptable) else NotAcceptable(str(error))
 
 
 def _all_frames(instance: Instance) -> range:

@@ -8,23 +8,31 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, assert_never
+from itertools import groupby
+from typing import Final, TypeAlias, assert_never
 
 from gateway.dicom import elements
 from gateway.dicomweb.negotiation import Representation
 from gateway.dicomweb.rendered import Parameters
-from gateway.dicomweb.renditions import ANIMATIONS, STILLS
+from gateway.dicomweb.renditions import ANIMATIONS, STILLS, TEXT, TEXTS
 from gateway.dicomweb.representations import OCTET_STREAM
 from gateway.dicomweb.resources import instance_url
 from gateway.imagesets.document import Instance
+from gateway.rendering import report_html, report_text
 from gateway.rendering.categories import Category, category, is_slide, video_type
+from gateway.services import presentations
 from gateway.services.albums import Album, Job, Part, Studio
+from gateway.services.presentations import Presentation
 from gateway.settings import GatewaySettings
 
 _DOCUMENT: Final = 0x00420011
 _DOCUMENT_TYPE: Final = 0x00420012
 _MEDIA_TYPE: Final = re.compile(r"[a-z]+/[a-z0-9.+-]+")
 _PROPER_STILLS: Final = tuple(kind for kind in STILLS if kind not in ANIMATIONS)
+
+
+Subject: TypeAlias = Instance | Presentation
+"""What is rendered: an instance, or what a presentation state shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +55,20 @@ class Renderings:
         self._settings = settings
 
     def offers(
-        self, instance: Instance, numbers: Sequence[int], parameters: Parameters, *, strict: bool
+        self, subject: Subject, numbers: Sequence[int], parameters: Parameters, *, strict: bool
     ) -> Offers:
-        """What can be made of ``instance``, or of its frames with ``numbers`` where there are any.
+        """What can be made of ``subject``, or of its frames with ``numbers`` where there are any.
 
         Unless it is ``strict``, one picture may stand for all frames.
         """
+        if isinstance(subject, Presentation):
+            alone = len(subject.frames) == 1 or not strict
+            return Offers(STILLS if alone else (), STILLS)
+        return self._offers(subject, numbers, parameters, strict=strict)
+
+    def _offers(
+        self, instance: Instance, numbers: Sequence[int], parameters: Parameters, *, strict: bool
+    ) -> Offers:
         match category(instance):
             case Category.IMAGE:
                 return self._pictures(instance, numbers, parameters, strict=strict)
@@ -60,7 +76,9 @@ class Renderings:
                 return _whole(video_type(instance), numbers)
             case Category.DOCUMENT:
                 return _whole(_document_type(instance), numbers)
-            case Category.REPORT | Category.PRESENTATION | Category.OTHER:
+            case Category.REPORT:
+                return Offers() if numbers else Offers(TEXTS, TEXTS)
+            case Category.PRESENTATION | Category.OTHER:
                 return Offers()
             case _ as never:
                 assert_never(never)
@@ -68,16 +86,23 @@ class Renderings:
     def jobs(
         self,
         datastore_id: str,
-        instance: Instance,
+        subject: Subject,
         numbers: Sequence[int],
         chosen: Representation,
         parameters: Parameters,
+        root: str,
     ) -> Iterator[Job]:
-        """The work that makes ``instance`` what was ``chosen`` of its offers, one for each part.
+        """The work that makes ``subject`` what was ``chosen`` of its offers, one for each part.
+
+        Links in documents lead below the service root ``root``.
 
         Raises:
-            InvalidRequest: a parameter does not go with the media type.
+            InvalidRequest: a parameter does not go with the media type, or with the subject.
         """
+        if isinstance(subject, Presentation):
+            yield from self._presented(datastore_id, subject, chosen, parameters)
+            return
+        instance = subject
         match category(instance):
             case Category.IMAGE:
                 kind = chosen.media_type
@@ -88,10 +113,36 @@ class Renderings:
                 yield partial(self._video, datastore_id, instance)
             case Category.DOCUMENT:
                 yield partial(self._document, instance)
-            case Category.REPORT | Category.PRESENTATION | Category.OTHER:
+            case Category.REPORT:
+                yield partial(self._report, instance, chosen.media_type, root)
+            case Category.PRESENTATION | Category.OTHER:
                 return
             case _ as never:
                 assert_never(never)
+
+    def _presented(
+        self,
+        datastore_id: str,
+        subject: Presentation,
+        chosen: Representation,
+        parameters: Parameters,
+    ) -> Iterator[Job]:
+        """A picture of each frame, or of the first one, which then stands for all."""
+        presentations.check(parameters)
+        frames = subject.frames if chosen.multipart else subject.frames[:1]
+        for _, group in groupby(frames, lambda frame: frame[0].sop):
+            shown = list(group)
+            album = Album(
+                self._studio,
+                datastore_id,
+                shown[0][0],
+                chosen.media_type,
+                parameters,
+                state=subject.state,
+                path=subject.path,
+            )
+            for _, number in shown:
+                yield partial(album.still, number)
 
     def _pictures(
         self, instance: Instance, numbers: Sequence[int], parameters: Parameters, *, strict: bool
@@ -125,10 +176,24 @@ class Renderings:
         whole = content[0] if len(content) == 1 else b"".join(content)
         return Part(video_type(instance), whole, _path(instance))
 
+    async def _report(self, instance: Instance, media_type: str, root: str) -> Part:
+        """A structured report, in UTF-8 (PS3.18 8.7.4)."""
+        content = await self._studio.compute.run(_written, instance, media_type, root)
+        return Part(f"{media_type}; charset=utf-8", content, _path(instance))
+
     async def _document(self, instance: Instance) -> Part:
         element = elements.find(instance.dataset(), _DOCUMENT)
         content = await self._studio.compute.run(base64.b64decode, element[2] if element else "")
         return Part(_document_type(instance), content, _path(instance))
+
+
+def _written(instance: Instance, media_type: str, root: str) -> bytes:
+    """A report; what it refers to is linked as it is rendered."""
+    dataset = instance.dataset()
+    if media_type == TEXT:
+        return report_text.text(dataset).encode()
+    page = report_html.html(dataset, lambda *uids: f"{instance_url(root, *uids)}/rendered")
+    return page.encode()
 
 
 def _whole(media_type: str, numbers: Sequence[int]) -> Offers:

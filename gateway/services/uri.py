@@ -31,8 +31,10 @@ class Uri:
         self._rendered = rendered
         self._most = most
 
-    async def retrieve(self, address: Address, asked: Asked) -> Part | InstancesAnswer:
+    async def retrieve(self, address: Address, asked: Asked, root: str) -> Part | InstancesAnswer:
         """The instance at ``address`` in the media type that the client likes best.
+
+        Links in documents lead below the service root ``root``.
 
         Raises:
             NotFound: it does not exist.
@@ -41,22 +43,29 @@ class Uri:
         """
         instance = await self._library.instance(address)
         numbers = _numbers(instance, asked)
-        pixel = instance.pixel()
-        parameters = asked.parameters(pixel.rows, pixel.columns, self._most)
+        state = _state(address, asked)
+        parameters = asked.parameters(*await self._rendered.size(instance, state), self._most)
         offers = self._rendered.offers(instance, numbers, parameters).single
         media_type = _choose(instance, asked, offers)
         if media_type == DICOM:
             return await self._instances.retrieve(address, _file(asked))
         if asked.pictured and not media_type.startswith(("image/", "video/")):
             raise InvalidRequest(f"{asked.pictured} goes with images only", asked.pictured)
-        if asked.state is not None:
-            raise InvalidRequest("Presentation states are not applied here", "presentationUID")
         if media_type not in ANIMATIONS and len(instance.frames) > 1:
             numbers = numbers or _FIRST
         accept = Accept((MediaRange(media_type),))
-        answer = await self._rendered.retrieve(Wanted(address, accept, parameters, numbers))
+        wanted = Wanted(address, accept, parameters, numbers, root, state)
+        answer = await self._rendered.retrieve(wanted)
         await answer.rest.aclose()
         return answer.first
+
+
+def _state(address: Address, asked: Asked) -> Address | None:
+    """The presentation state that is to be applied, which is of the same study (9.5.1.2)."""
+    if asked.state is None:
+        return None
+    study, series, instance = address.study, asked.state.series, asked.state.instance
+    return Address(address.datastore_id, study, series, instance, as_of=address.as_of)
 
 
 def _numbers(instance: Instance, asked: Asked) -> tuple[int, ...]:

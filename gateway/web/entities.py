@@ -102,9 +102,12 @@ def immutable(request: Request, *determinants: str) -> Response | None:
     return _not_modified(entity) if known else None
 
 
-async def addressed(request: Request) -> Response | None:
-    """Do for an address in the query what ``served`` does for one in the path; 304 likewise."""
-    request.state.freshness = Freshness.RELATED
+async def addressed(request: Request, *, related: bool) -> Response | None:
+    """Do for an address in the query what ``served`` does for one in the path; 304 likewise.
+
+    ``related`` says that other series of the study decide the answer as well.
+    """
+    request.state.freshness = Freshness.RELATED if related else Freshness.STORED
     request.state.entity = None
     entity = await _entity(request)
     known = conditions.names(_header(request, "if-none-match"), entity.tag)
@@ -138,6 +141,8 @@ async def _stored_tag(request: Request) -> str:
     if freshness is Freshness.RELATED:
         address = replace(address, series=None, instance=None)
     held = await services.library.held(address)
+    if freshness is Freshness.RELATED and address.image_set_id is not None:
+        held += await services.library.study(address.datastore_id, address.study, address.as_of)
     if not held:
         return ""
     scope = request.scope

@@ -49,7 +49,9 @@ async def thumbnail(request: Request) -> Response:
 def _wanted(request: Request, given: parameters.Parameters) -> Wanted:
     listed = request.path_params.get("frames")
     numbers = frame_numbers(listed) if listed is not None else ()
-    return Wanted(context.address(request), context.ranges(request), given, numbers)
+    # Not pinned to an image set: what a document refers to is in others.
+    root = context.base_url(request) + context.service_path(request)
+    return Wanted(context.address(request), context.ranges(request), given, numbers, root)
 
 
 async def _unless_left(request: Request, work: Coroutine[Any, Any, _Result]) -> _Result | None:
@@ -76,7 +78,7 @@ async def _response(request: Request, answer: RenderedAnswer) -> Response:
         await answer.rest.aclose()
         return _alone(answer.first, root)
     mark = await entities.boundary(request)
-    kind = multipart.content_type(mark, answer.first.media_type)
+    kind = multipart.content_type(mark, answer.first.media_type.partition(";")[0])
     return await stream(request, _parts(answer, mark, root), kind)
 
 
@@ -98,6 +100,6 @@ async def _parts(answer: RenderedAnswer, mark: str, root: str) -> AsyncGenerator
 
 
 def _pieces(part: Part, mark: str, root: str) -> tuple[bytes, bytes, bytes]:
-    location = below(root, part.path)
+    location = below(root, part.path) if part.path else None
     head = multipart.part_head(mark, part.media_type, len(part.content), location)
     return head, part.content, multipart.PART_TAIL

@@ -30,9 +30,10 @@ async def wado(request: Request) -> Response:
     # The address is in the query here; all that reads it from the path finds it there.
     uids = {"study": asked.study, "series": asked.series, "instance": asked.instance}
     request.scope["path_params"] = {**request.path_params, **uids}
-    if unmodified := await entities.addressed(request):
+    if unmodified := await entities.addressed(request, related=asked.state is not None):
         return unmodified
-    answer = await services.uri.retrieve(context.address(request), asked)
+    service = context.base_url(request) + context.service_path(request)
+    answer = await services.uri.retrieve(context.address(request), asked, service)
     root = context.root(request)
     if isinstance(answer, InstancesAnswer):
         response = await _file(answer)

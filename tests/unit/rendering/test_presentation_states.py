@@ -159,10 +159,10 @@ def test_annotations_by_image():
 
 
 def test_too_many_graphics_are_refused():
-    circles = [graphic("CIRCLE", 1, 1, 2, 2)] * 2_000
-    found = parse(layered(*[annotation(*circles)] * 2))
+    circles = annotation(*[graphic("CIRCLE", 1, 1, 2, 2)] * 2_000)
+    parse(layered(*[circles] * 2))
     with pytest.raises(NotAcceptable, match="more graphics"):
-        found.annotations(SOP, 1)
+        parse(layered(*[circles] * 3))
 
 
 def overlay(group, **more):
