@@ -173,3 +173,22 @@ def test_areas_beyond_reason(box):
     found = projections.pixels(IMAGE, 1, projected(DisplayedArea(box)))
     assert found.ndim == 2
     assert max(found.shape) <= MOST
+
+
+@pytest.mark.parametrize(
+    ("viewport", "quarters", "halvings"),
+    [
+        (None, 0, 0),
+        (Viewport(8, 4), 0, 0),
+        (Viewport(2, 4), 1, 0),
+        (Viewport(1, 2), 1, 1),
+        (Viewport(3, 3), 0, 0),
+        (Viewport(2, 2), 0, 1),
+        (Viewport(1, 1), 2, 1),  # a side of one pixel has no less
+        (Viewport(2, 1, region_width=2, region_height=1), 0, 0),
+        (Viewport(9, 9), 0, 0),
+    ],
+)
+def test_no_more_is_decoded_than_the_picture_takes(viewport, quarters, halvings):
+    whole = DisplayedArea((0.0, 0.0, 4.0, 2.0))
+    assert projected(whole, Orientation(quarters), viewport).halvings == halvings

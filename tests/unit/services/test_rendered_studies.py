@@ -76,7 +76,7 @@ def test_an_image_set_by_its_identifier():
 
 
 @pytest.mark.parametrize(
-    "one", [report(SOP), report(SOP, "481.5"), image(stored="1.2.840.10008.1.2.4.112")]
+    "one", [report(SOP, "66.1"), report(SOP, "481.5"), image(stored="1.2.840.10008.1.2.4.112")]
 )
 def test_what_cannot_be_shown_is_refused(one):
     remote = stored(one)
