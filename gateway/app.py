@@ -44,6 +44,7 @@ _EXPOSED = (
     "Retry-After",
     "Warning",
     "X-Request-Id",
+    "X-Total-Count",
 )
 
 

@@ -104,6 +104,13 @@ class GatewaySettings(BaseSettings):
     search_ttl: float = Field(
         2.0, ge=0, le=60, description="Seconds for which a study's list of image sets is reused."
     )
+    search_paging_seconds: float = Field(
+        300.0,
+        ge=0,
+        le=3600,
+        description="Seconds for which the next page of a query is cut from the same listing as "
+        "the one before; 0 searches anew for every page.",
+    )
     inline_limit: int = Field(
         1024, ge=0, description="Bytes of a binary value beyond which metadata give a BulkDataURI."
     )

@@ -1,135 +1,183 @@
-"""Attribute matching of a query (PS3.4 C.2.2.2): a key's value against the values of a data set."""
+"""Attribute matching (PS3.4 C.2.2.2): the keys of a query, compiled once, against data sets.
 
-import re
-from collections.abc import Callable, Iterable
-from functools import lru_cache
-from typing import Any, Final
+A key is the path of an attribute, its tags through sequences, with the values of which one has to
+match. Keys into the same sequence have to be met by one item of it (C.2.2.2.6), private attributes
+by a block of the creator that the query names, and a date and a time that are ranges of the same
+form are one range of moments (C.2.2.2.5.4, PS3.18 8.3.4.1.1).
+"""
 
-from gateway.dicom import vrs
-from gateway.dicom.elements import DataSet, Element, find
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 
-WILDCARD_VRS: Final = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
-"""VRs in whose keys ``*`` and ``?`` are wildcards (PS3.4 C.2.2.2.4)."""
-
-RANGE_VRS: Final = frozenset({"DA", "DT", "TM"})
-"""VRs whose keys may be ranges (PS3.4 C.2.2.2.5)."""
-
-_MONTH, _DAY = "(?:0[1-9]|1[0-2])", "(?:0[1-9]|[12][0-9]|3[01])"
-_HOUR, _MINUTE = "(?:[01][0-9]|2[0-3])", "[0-5][0-9]"
-_SECOND = r"(?:[0-5][0-9]|60)(?:\.[0-9]{1,6})?"
-_DATE: Final = re.compile(f"[0-9]{{4}}{_MONTH}{_DAY}")
-_TIME: Final = re.compile(f"{_HOUR}(?:{_MINUTE}(?:{_SECOND})?)?")
-_DATETIME: Final = re.compile(
-    f"[0-9]{{4}}(?:{_MONTH}(?:{_DAY}(?:{_HOUR}(?:{_MINUTE}(?:{_SECOND})?)?)?)?)?"
-    "(?:[+-](?:0[0-9]|1[0-4])[0-9]{2})?"
+from gateway.dicom import private, ranges, tags, wildcards
+from gateway.dicom.conditions import (
+    Attribute,
+    Condition,
+    Found,
+    InBlock,
+    InItem,
+    Moment,
+    all_met,
+    texts,
 )
-_FORM: Final = {"DA": _DATE, "TM": _TIME, "DT": _DATETIME}
-_ZONE: Final = re.compile(r"[+-][0-9]{4}$")
-_FULL: Final = {"DA": "00000000", "TM": "000000.000000", "DT": "00000101000000.000000"}
-_LAST: Final = {"DA": "99999999", "TM": "235959.999999", "DT": "99991231235959.999999"}
+from gateway.dicom.elements import DataSet
+from gateway.dicom.keys import EMPTY, LITERAL, Key, Modes
+
+Path = tuple[int, ...]
+Keys = Mapping[Path, Sequence[str]]
+
+TIMEZONE_OFFSET: Final = 0x00080201
 
 
-def is_universal(key: str) -> bool:
-    """Whether ``key`` matches everything, an absent attribute included (PS3.4 C.2.2.2.3)."""
-    return not key.strip("*")
+def is_universal(values: Iterable[str]) -> bool:
+    """Whether one of ``values`` matches everything, an absent attribute included (C.2.2.2.3)."""
+    return any(map(wildcards.is_universal, values))
 
 
-def bounds(vr: str, key: str) -> tuple[str, str] | None:
-    """Both ends of the DA, TM or DT ``key``, ``""`` where it is open; None if it is malformed.
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """The compiled keys of a query; without a condition everything matches.
 
-    A single value is a range from itself to itself.
+    ``tags`` are the attributes that decide; ``whole`` says that others may, too, so that a data set
+    has to be given as a whole.
     """
-    form = _FORM[vr]
-    text = key.strip().replace(":", "") if vr == "TM" else key.strip()
-    if form.fullmatch(text):
-        return text, text
-    for found in re.finditer("-", text):
-        low, high = text[: found.start()], text[found.end() :]
-        if (low or high) and all(not end or form.fullmatch(end) for end in (low, high)):
-            return low, high
-    return None
+
+    conditions: tuple[Condition, ...]
+    tags: frozenset[int]
+    whole: bool
+
+    def meets(self, found: Found) -> bool:
+        """Whether a data set meets all keys."""
+        return all_met(self.conditions, found, _zone(found))
+
+    def verdict(self, told: Found) -> bool | None:
+        """Whether a data set of which only ``told`` is known meets all keys; None: it may."""
+        known = told.keys()
+        decided = True
+        for condition in self.conditions:
+            if not condition.tags <= known:
+                decided = False
+            elif not condition.meets(told, ""):
+                return False
+        return True if decided else None
+
+    def on(self, attributes: frozenset[int]) -> "Matcher":
+        """The keys on one of ``attributes`` alone."""
+        kept = tuple(one for one in self.conditions if one.tags & attributes)
+        return Matcher(kept, self.tags, self.whole)
+
+    def without(self, attributes: frozenset[int]) -> "Matcher":
+        """The keys on none of ``attributes``."""
+        kept = tuple(one for one in self.conditions if not one.tags & attributes)
+        return Matcher(kept, self.tags, self.whole)
+
+    def item_meets(self, tag: int, item: DataSet) -> bool:
+        """Whether an item of the sequence ``tag`` meets the keys into it."""
+        return all(
+            condition.meets_item(item, "")
+            for condition in self.conditions
+            if isinstance(condition, InItem) and condition.tag == tag
+        )
 
 
-def matches(dataset: DataSet, path: tuple[int, ...], keys: Iterable[str]) -> bool:
-    """Whether ``dataset`` meets one of ``keys`` at ``path``, the last tag that of the attribute."""
-    if any(map(is_universal, keys)):
-        return True
-    element = find(dataset, path[0])
-    if element is None:
-        return False
-    if len(path) > 1:
-        return element[1] == "SQ" and any(matches(item, path[1:], keys) for item in element[2])
-    return element_matches(element, keys)
+def _zone(found: Found) -> str:
+    zone = next(iter(texts(found, TIMEZONE_OFFSET)), "").strip(" \0")
+    return zone if ranges.is_zone(zone) else ""
 
 
-def element_matches(element: Element, keys: Iterable[str]) -> bool:
-    """Whether any value of ``element`` meets any of ``keys``."""
-    _, vr, values = element
-    if vr in vrs.BYTES or vr == "SQ":
-        return False
-    test = _TESTS.get(vr, _text_test)
-    return any(test(vr, key, value) for key in keys for value in values)
+def matcher(keys: Keys, modes: Modes = LITERAL, every: Iterable[Path] = ()) -> Matcher:
+    """The matcher of ``keys``; ``every`` are those of which all values have to match."""
+    found = _conditions(keys, modes, frozenset(every))
+    looked_at = frozenset(tag for condition in found for tag in condition.tags)
+    if found:
+        looked_at |= {TIMEZONE_OFFSET}
+    return Matcher(found, looked_at, any(isinstance(one, InBlock) for one in found))
 
 
-def _text_test(vr: str, key: str, value: Any) -> bool:
-    text = str(value).strip(" \0")
-    if vr in WILDCARD_VRS and ("*" in key or "?" in key):
-        return _pattern(key.strip()).fullmatch(text) is not None
-    return text == key.strip()
+def _conditions(keys: Keys, modes: Modes, every: frozenset[Path]) -> tuple[Condition, ...]:
+    """The conditions that one data set or item has to meet; paths begin in it."""
+    keys = {path: values for path, values in keys.items() if not is_universal(values)}
+    named = creators(keys)
+    leaves: dict[int, Sequence[str]] = {}
+    items: dict[int, dict[Path, Sequence[str]]] = {}
+    blocks: dict[int, dict[Path, Sequence[str]]] = {tag: {} for tag in named}
+    for path, values in keys.items():
+        tag, below = path[0], path[1:]
+        creator = private.creator_of(tag)
+        if creator in blocks:
+            blocks[creator][private.unplaced(tag), *below] = values
+        elif below:
+            items.setdefault(tag, {})[below] = values
+        elif tag not in blocks:
+            leaves[tag] = values
+    found = list(_leaf_conditions(leaves, modes, every))
+    for tag, inner in items.items():
+        found.append(InItem(tag, _conditions(inner, modes, _below(tag, every)), frozenset({tag})))
+    unplaced = frozenset((private.unplaced(path[0]), *path[1:]) for path in every)
+    for tag, inner in blocks.items():
+        within = _conditions(inner, modes, unplaced)
+        found.append(InBlock(tag >> 16, named[tag], within, frozenset({tag})))
+    return tuple(found)
 
 
-@lru_cache(maxsize=1024)
-def _pattern(key: str) -> re.Pattern[str]:
-    parts = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in _collapsed(key))
-    return re.compile("".join(parts), re.DOTALL)
+def _below(tag: int, every: frozenset[Path]) -> frozenset[Path]:
+    return frozenset(path[1:] for path in every if len(path) > 1 and path[0] == tag)
 
 
-def _collapsed(key: str) -> str:
-    return re.sub(r"\*+", "*", key)  # several stars in a row would make matching explode
+def creators(keys: Keys) -> dict[int, str]:
+    """The private creators that ``keys`` name, by their tag."""
+    return {
+        path[0]: values[0]
+        for path, values in keys.items()
+        if len(path) == 1
+        and tags.is_private_creator(path[0])
+        and len(values) == 1
+        and not wildcards.is_pattern(values[0])
+        and values[0] != EMPTY
+    }
 
 
-def _name_test(_: str, key: str, value: Any) -> bool:
-    wanted = key.strip().casefold()
-    text = str(value).strip(" \0").casefold()
-    candidates = [text, *text.split("=")] if "=" in text else [text]
-    if "*" in wanted or "?" in wanted:
-        pattern = _pattern(wanted)
-        return any(pattern.fullmatch(candidate) for candidate in candidates)
-    return wanted.rstrip("^") in (candidate.rstrip("^") for candidate in candidates)
+def _leaf_conditions(
+    leaves: Mapping[int, Sequence[str]], modes: Modes, every: frozenset[Path]
+) -> Iterable[Condition]:
+    done: set[int] = set()
+    for tag, values in leaves.items():
+        if tag in done:
+            continue
+        moment = _moment(tag, leaves, modes)
+        if moment is not None:
+            done |= {moment.date, moment.time}
+            yield moment
+        else:
+            key = Key(values, modes, every=(tag,) in every)
+            yield Attribute(tag, key, frozenset({tag}))
 
 
-def _number_test(_: str, key: str, value: Any) -> bool:
-    try:
-        return float(key) == float(value)
-    except ValueError:
-        return key.strip() == str(value).strip(" \0")
+def _moment(tag: int, leaves: Mapping[int, Sequence[str]], modes: Modes) -> Moment | None:
+    """The condition on a date and a time that belong together; None where each stands alone."""
+    pair = _pair(tag)
+    if pair is None:
+        return None
+    dates, times = (leaves.get(one, ()) for one in pair)
+    combine = len(dates) == len(times) == 1 and ranges.same_form(dates[0], times[0])
+    if not (combine or modes.zone) or EMPTY in (*dates, *times):
+        return None
+    looked_at = frozenset({*pair, TIMEZONE_OFFSET} if modes.zone else pair)
+    if combine:
+        both = ranges.combined(dates[0], times[0])
+        return Moment(*pair, both, None, None, modes.zone, looked_at)
+    of_date, of_time = (Key(values, modes) if values else None for values in (dates, times))
+    return Moment(*pair, None, of_date, of_time, modes.zone, looked_at)
 
 
-def _range_test(vr: str, key: str, value: Any) -> bool:
-    found = bounds(vr, key)
-    text = str(value).strip(" \0")
-    if vr == "DA":
-        text = text.replace(".", "")  # ACR-NEMA wrote 1994.01.31
-    if vr == "TM":
-        text = text.replace(":", "")
-    if found is None or not _FORM[vr].fullmatch(text):
-        return False
-    low, high = found
-    first, last = _filled(vr, text, _FULL), _filled(vr, text, _LAST)
-    return (not low or _filled(vr, low, _FULL) <= last) and (
-        not high or first <= _filled(vr, high, _LAST)
-    )
-
-
-def _filled(vr: str, text: str, rest: dict[str, str]) -> str:
-    """``text`` to full precision: its beginning, or with _LAST its end."""
-    if vr == "DT":
-        text = _ZONE.sub("", text)
-    return text + rest[vr][len(text) :]
-
-
-_TESTS: Final[dict[str, Callable[[str, str, Any], bool]]] = {
-    "PN": _name_test,
-    **dict.fromkeys(RANGE_VRS, _range_test),
-    **dict.fromkeys((*vrs.NUMBERS, "DS", "IS"), _number_test),
-}
+def _pair(tag: int) -> tuple[int, int] | None:
+    """The date and the time to which ``tag`` belongs, by their keywords: StudyDate, StudyTime."""
+    attribute = tags.by_tag(tag)
+    if attribute is None or attribute.vr not in ("DA", "TM"):
+        return None
+    stem = attribute.keyword.removesuffix("Date").removesuffix("Time")
+    date, time = tags.by_keyword(f"{stem}Date"), tags.by_keyword(f"{stem}Time")
+    if date is None or time is None or (date.vr, time.vr) != ("DA", "TM"):
+        return None
+    return date.tag, time.tag

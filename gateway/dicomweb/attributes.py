@@ -58,26 +58,39 @@ INSTANCE: Final = frozenset(
 )
 """Attributes of an instance that are not computed."""
 
+REQUIRED_OF_STUDY: Final = STUDY - {SPECIFIC_CHARACTER_SET, TIMEZONE_OFFSET}
+REQUIRED_OF_SERIES: Final = frozenset({0x00080060, 0x00200011})
+"""Attributes of type R, which stand in a result without a value where none is stored (PS3.4
+C.2.2.1.2); an instance's are there if it has them."""
+
 AVAILABLE_TRANSFER_SYNTAX: Final = 0x00083002
 INSTANCE_AVAILABILITY: Final = 0x00080056
 MODALITIES_IN_STUDY: Final = 0x00080061
 RETRIEVE_URL: Final = 0x00081190
+SOP_CLASSES_IN_STUDY: Final = 0x00080062
 STUDY_RELATED_SERIES: Final = 0x00201206
 STUDY_RELATED_INSTANCES: Final = 0x00201208
 SERIES_RELATED_INSTANCES: Final = 0x00201209
 
-COMPUTED: Final = frozenset(
-    {
-        AVAILABLE_TRANSFER_SYNTAX,
-        INSTANCE_AVAILABILITY,
-        MODALITIES_IN_STUDY,
-        RETRIEVE_URL,
-        STUDY_RELATED_SERIES,
-        STUDY_RELATED_INSTANCES,
-        SERIES_RELATED_INSTANCES,
-    }
+COMPUTED_OF_STUDY: Final = frozenset(
+    {MODALITIES_IN_STUDY, SOP_CLASSES_IN_STUDY, STUDY_RELATED_SERIES, STUDY_RELATED_INSTANCES}
 )
+COMPUTED_OF_SERIES: Final = frozenset({SERIES_RELATED_INSTANCES})
+COMPUTED_OF_INSTANCE: Final = frozenset({AVAILABLE_TRANSFER_SYNTAX})
+COMPUTED_OF_ALL: Final = frozenset({INSTANCE_AVAILABILITY, RETRIEVE_URL})
+
+COMPUTED: Final = COMPUTED_OF_STUDY | COMPUTED_OF_SERIES | COMPUTED_OF_INSTANCE | COMPUTED_OF_ALL
 """Attributes whose values follow from what is stored and are never taken from it."""
+
+ON_REQUEST: Final = frozenset({SOP_CLASSES_IN_STUDY, AVAILABLE_TRANSFER_SYNTAX})
+"""Computed attributes that only those get who ask for them."""
+
+NOT_COMPUTED: Final = {
+    0x00201200: "NumberOfPatientRelatedStudies",
+    0x00201202: "NumberOfPatientRelatedSeries",
+    0x00201204: "NumberOfPatientRelatedInstances",
+}
+"""Attributes that would be a search of their own for every patient of an answer."""
 
 STUDY_LEVEL: Final = levels.PATIENT | levels.STUDY | {SPECIFIC_CHARACTER_SET, TIMEZONE_OFFSET}
 """All that may stand in a result at study level."""

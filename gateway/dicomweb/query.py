@@ -1,20 +1,24 @@
 """Search parameters of QIDO-RS (PS3.18 8.3.4): parsed completely, or refused by name."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from gateway.dicom import matching, tags, vrs
+from gateway.dicom import keys, matching, private, ranges, tags, vrs
+from gateway.dicom.keys import EMPTY, Modes
+from gateway.dicom.matching import Path
+from gateway.dicomweb import attributes
 from gateway.errors import InvalidRequest
 
-Path = tuple[int, ...]
-
 _COMMA_LISTS: Final = frozenset({"UI", "CS"})
-_NOT_LISTS: Final = vrs.SINGLE_TEXT
 _MAX_LENGTH: Final = 16_384
+_MAX_NAME: Final = 512
+_MAX_VALUES: Final = 1_000
+_MAX_DEPTH: Final = 8
 _UID: Final = re.compile(r"[0-9.]{1,256}")
+_SPACE_FOR_PLUS: Final = re.compile(r"(?<=[0-9]) (?=[0-9]{4}(?:$|-))")
 _IGNORED: Final = frozenset({"accept", "charset", "versionId"})
 
 
@@ -31,21 +35,31 @@ class Query:
     """A parsed query.
 
     ``matches`` maps the path of an attribute (tags, through sequences) to the values of which one
-    has to match; ``within`` are the UIDs that the resource's path gives; ``include`` are further
-    attributes wanted, ``include_all`` all there are; ``modes`` are the kinds of matching asked for
-    that are not done. ``limit`` None asks for as many results as the server gives at a time.
+    has to match, or all for the paths in ``every``; ``within`` are the UIDs that the resource's
+    path gives; ``include`` are the paths of further attributes wanted, ``include_all`` all there
+    are. ``limit`` None asks for as many results as the server gives at a time.
     """
 
     level: Level
     matches: Mapping[Path, tuple[str, ...]] = field(default_factory=dict)
     within: frozenset[int] = frozenset()
-    include: frozenset[int] = frozenset()
+    include: frozenset[Path] = frozenset()
     include_all: bool = False
-    modes: tuple[str, ...] = ()
+    every: frozenset[Path] = frozenset()
+    modes: Modes = keys.LITERAL
     limit: int | None = None
     offset: int = 0
     image_set_id: str | None = None
     version: int | None = None
+
+    def selection(self) -> Hashable:
+        """What decides which results there are, whatever is said of them and at which page."""
+        matches = tuple(sorted(self.matches.items()))
+        return self.level, matches, tuple(sorted(self.every)), self.modes
+
+    def asked(self) -> frozenset[int]:
+        """The attributes that keys and fields name."""
+        return frozenset(path[0] for path in (*self.matches, *self.include))
 
 
 def parse(level: Level, pairs: Iterable[tuple[str, str]], uids: Mapping[int, str]) -> Query:
@@ -54,42 +68,82 @@ def parse(level: Level, pairs: Iterable[tuple[str, str]], uids: Mapping[int, str
     Raises:
         InvalidRequest: a parameter is unknown or malformed; the error names it.
     """
-    matches: dict[Path, tuple[str, ...]] = {}
-    include: set[int] = set()
-    options: dict[str, str] = {}
-    for name, value in pairs:
-        if len(value) > _MAX_LENGTH:
-            raise InvalidRequest(f"The value of {name} is too long", name)
-        if name in _OPTIONS:
-            _add_option(options, name, value)
-        elif name == "includefield":
-            include |= _include(value)
-        elif name not in _IGNORED:
-            _add_match(matches, name, value)
+    pairs = list(pairs)
+    options, rest = _options(pairs)
+    given = _Given(_modes(options, rest), multiple=_boolean("multiplevaluematching", options))
+    for name, value in rest:
+        if name == "includefield":
+            given.add_fields(value)
+        elif name not in _IGNORED and not _is_zone(name, value):
+            given.add_match(name, value)
     for tag, uid in uids.items():
-        _restrict(matches, (tag,), uid)
+        _restrict(given.matches, (tag,), uid)
     limit = options.get("limit")
     return Query(
         level,
-        matches,
+        given.matches,
         frozenset(uids),
-        frozenset(include - {_ALL}),
-        _ALL in include,
-        tuple(name for name in _BOOLEANS if _boolean(name, options)),
+        frozenset(given.include),
+        given.include_all,
+        frozenset(given.every),
+        given.modes,
         None if limit is None else _count("limit", limit),
         _count("offset", options.get("offset", "0")),
         options.get("imageSetId"),
     )
 
 
-_ALL: Final = -1
-_BOOLEANS: Final = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
-_OPTIONS: Final = frozenset({*_BOOLEANS, "limit", "offset", "imageSetId"})
+_OPTIONS: Final = frozenset(
+    {
+        "emptyvaluematching",
+        "fuzzymatching",
+        "imageSetId",
+        "limit",
+        "multiplevaluematching",
+        "offset",
+    }
+)
 
 
-def _add_option(options: dict[str, str], name: str, value: str) -> None:
-    if options.setdefault(name, value) != value:
+def _options(pairs: Iterable[tuple[str, str]]) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """The options by name, and the parameters that are attributes."""
+    options: dict[str, str] = {}
+    rest = []
+    for name, value in pairs:
+        if len(name) > _MAX_NAME:
+            raise InvalidRequest("The name of a parameter is too long", name[:_MAX_NAME])
+        if len(value) > _MAX_LENGTH:
+            raise InvalidRequest(f"The value of {name} is too long", name)
+        if name not in _OPTIONS:
+            rest.append((name, value))
+        elif options.setdefault(name, value) != value:
+            raise InvalidRequest(f"{name} is given twice with different values", name)
+    return options, rest
+
+
+def _modes(options: Mapping[str, str], rest: Iterable[tuple[str, str]]) -> Modes:
+    zones = {name: _zone(name, value) for name, value in rest if _is_zone(name, value)}
+    if len(set(zones.values())) > 1:
+        name = list(zones)[-1]
         raise InvalidRequest(f"{name} is given twice with different values", name)
+    return Modes(
+        _boolean("fuzzymatching", options),
+        _boolean("emptyvaluematching", options),
+        next(iter(zones.values()), ""),
+    )
+
+
+def _is_zone(name: str, value: str) -> bool:
+    """Whether the parameter is the zone that the query's dates and times are in (8.3.4.1.1)."""
+    universal = matching.is_universal([value.strip()])
+    return tags.parse_tag(name) == attributes.TIMEZONE_OFFSET and not universal
+
+
+def _zone(name: str, value: str) -> str:
+    zone = f"+{value[1:]}" if value.startswith(" ") else value  # "+" not percent-encoded
+    if not ranges.is_zone(zone):
+        raise InvalidRequest(f"{name} must be an offset from UTC like +0100", name)
+    return zone
 
 
 def _count(name: str, value: str) -> int:
@@ -105,68 +159,88 @@ def _boolean(name: str, options: Mapping[str, str]) -> bool:
     return value == "true"
 
 
-def _include(value: str) -> set[int]:
-    found = set()
-    for name in filter(None, (part.strip() for part in value.split(","))):
-        if name == "all":
-            found.add(_ALL)
-            continue
-        tag = _path(name, "includefield")[0]
-        found.add(tag)
-        if tags.is_private(tag) and not tags.is_private_creator(tag):
-            found.add(tag & 0xFFFF0000 | (tag & 0xFF00) >> 8)  # PS3.18 10.6.3.3.3: its creator
-    return found
+class _Given:
+    """The attributes of a query as they are read, one parameter after another."""
+
+    def __init__(self, modes: Modes, *, multiple: bool) -> None:
+        self.modes = modes
+        self.matches: dict[Path, tuple[str, ...]] = {}
+        self.every: set[Path] = set()
+        self.include: set[Path] = set()
+        self.include_all = False
+        self._multiple = multiple
+
+    def add_fields(self, value: str) -> None:
+        for name in filter(None, (part.strip() for part in value.split(","))):
+            if name == "all":
+                self.include_all = True
+                continue
+            path = _path(name, "includefield")
+            self.include.add(path)
+            for at, tag in enumerate(path):
+                creator = private.creator_of(tag)
+                if creator is not None:  # PS3.18 10.6.3.3: it is returned, too
+                    self.include.add((*path[:at], creator))
+        if len(self.include) > _MAX_VALUES:
+            raise InvalidRequest(
+                f"includefield names more than {_MAX_VALUES} attributes", "includefield"
+            )
+
+    def add_match(self, name: str, value: str) -> None:
+        path = _path(name, name)
+        attribute = tags.by_tag(path[-1])
+        vr = attribute.vr if attribute else "UN"
+        several = self._multiple and not (attribute and attribute.single)
+        every = several and "\\" in value and (vr in keys.MULTIPLE_VRS or attribute is None)
+        values = _split(vr, value, commas=not every)
+        self._check(name, path[-1], vr, values)
+        if self.matches.setdefault(path, values) != values:
+            raise InvalidRequest(f"{name} is given twice with different values", name)
+        if every:
+            self.every.add(path)
+
+    def _check(self, name: str, tag: int, vr: str, values: tuple[str, ...]) -> None:
+        if len(values) > _MAX_VALUES:
+            raise InvalidRequest(f"{name} has more than {_MAX_VALUES} values", name)
+        if matching.is_universal(values):
+            return
+        if tag in attributes.NOT_COMPUTED:
+            raise InvalidRequest(f"{name} is not computed and cannot be searched for", name)
+        for value in values:
+            if self.modes.empty and value == EMPTY:
+                continue
+            if vr == "UI" and not _UID.fullmatch(value):
+                raise InvalidRequest(f"{name} is not a UID or a list of them", name)
+            if vr in ranges.VRS and ranges.bounds(vr, value) is None:
+                what = {"DA": "date", "TM": "time", "DT": "date and time"}[vr]
+                raise InvalidRequest(f"{name} is not a {what} or a range of them", name)
 
 
 def _path(name: str, parameter: str) -> Path:
     """The tags of a keyword, a tag, or several of them joined by dots."""
-    path = tuple(tags.parse_tag(part) for part in name.split("."))
+    parts = name.split(".")
+    path = tuple(tags.parse_tag(part) for part in parts[:_MAX_DEPTH])
     known = tuple(tag for tag in path if tag is not None)
-    if len(known) != len(path):
+    if len(known) != len(parts):
         raise InvalidRequest(f"{name} is neither an attribute nor a query parameter", parameter)
     return known
 
 
-def _add_match(matches: dict[Path, tuple[str, ...]], name: str, value: str) -> None:
-    path = _path(name, name)
-    attribute = tags.by_tag(path[-1])
-    vr = attribute.vr if attribute else "UN"
-    keys = _split(vr, value)
-    if vr in matching.RANGE_VRS:
-        _check_ranges(name, vr, keys)
-    if vr == "UI":
-        _check_uids(name, keys)
-    if matches.setdefault(path, keys) != keys:
-        raise InvalidRequest(f"{name} is given twice with different values", name)
-
-
 def _restrict(matches: dict[Path, tuple[str, ...]], path: Path, uid: str) -> None:
     """Let only the ``uid`` of the path match; a key for the same attribute must hold as well."""
-    keys = matches.get(path, ("",))
-    universal = any(map(matching.is_universal, keys))
-    matches[path] = (uid,) if universal or uid in keys else _NOTHING
+    values = matches.get(path, ("",))
+    matches[path] = (uid,) if matching.is_universal(values) or uid in values else _NOTHING
 
 
 _NOTHING: Final = ("0",)  # a UID that no study and no series has
 
 
-def _split(vr: str, value: str) -> tuple[str, ...]:
-    if vr in _NOT_LISTS:
+def _split(vr: str, value: str, *, commas: bool) -> tuple[str, ...]:
+    if vr in vrs.SINGLE_TEXT:
         return (value,)
-    if vr in _COMMA_LISTS:
+    if vr == "DT":
+        value = _SPACE_FOR_PLUS.sub("+", value)
+    if vr in _COMMA_LISTS and commas:
         value = value.replace(",", "\\")
     values = tuple(part.strip() for part in value.split("\\"))
     return tuple(part for part in values if part) or ("",)
-
-
-def _check_uids(name: str, keys: tuple[str, ...]) -> None:
-    for key in keys:
-        if not matching.is_universal(key) and not _UID.fullmatch(key):
-            raise InvalidRequest(f"{name} is not a UID or a list of them", name)
-
-
-def _check_ranges(name: str, vr: str, keys: tuple[str, ...]) -> None:
-    for key in keys:
-        if not matching.is_universal(key) and matching.bounds(vr, key) is None:
-            what = {"DA": "date", "TM": "time", "DT": "date and time"}[vr]
-            raise InvalidRequest(f"{name} is not a {what} or a range of them", name)

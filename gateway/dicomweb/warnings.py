@@ -14,16 +14,19 @@ def remaining(count: int) -> str:
     return _warning(f"There are {count} additional results that can be requested")
 
 
+def at_least(count: int) -> str:
+    """There are ``count`` results behind those of this answer, and perhaps more."""
+    return _warning(f"There are at least {count} additional results that can be requested")
+
+
 def truncated(image_sets: int) -> str:
     """The search was ended after ``image_sets`` image sets; there may be results it did not see."""
     return _warning(f"The search was ended after {image_sets} image sets; narrow the query")
 
 
-def not_supported(parameter: str) -> str:
-    """A kind of matching was asked for and not done (PS3.18 8.3.4.2)."""
-    return _warning(
-        f"The {parameter} parameter is not supported. Only literal matching has been performed."
-    )
+def left_out(keyword: str) -> str:
+    """An attribute was asked for that this server does not compute."""
+    return _warning(f"{keyword} is not computed and has been left out")
 
 
 def annotations(values: Iterable[str]) -> str:

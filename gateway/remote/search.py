@@ -6,9 +6,11 @@ most selective one that the query has, and everything else is matched on what co
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any, Final
 
-from gateway.dicom import matching
+from gateway.dicom import keys, ranges
+from gateway.dicom.elements import Element
 from gateway.dicomweb.query import Query
 
 _STUDY_DATE: Final = (0x00080020,)
@@ -24,6 +26,9 @@ _EXACT: Final = (
 )
 _MAX_SEARCHES: Final = 200
 _MAX_LENGTH: Final = 256  # nothing longer can have been imported
+_FIRST_DAY, _LAST_DAY = "00010101", "99991231"
+_ZONES_APART: Final = 2
+"""Days that cover the difference of any two zones, which is up to 28 hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +45,35 @@ class Plan:
 def plan(query: Query) -> Plan:
     """The fewest searches for ``query``."""
     for path, name in _EXACT:
-        keys = query.matches.get(path, ())
-        if keys and len(keys) <= _MAX_SEARCHES and all(map(_is_exact, keys)):
-            keys = tuple(key for key in keys if len(key) <= _MAX_LENGTH)
-            filters = [({"values": [{name: key.strip()}], "operator": "EQUAL"}) for key in keys]
+        values = query.matches.get(path, ())
+        exact = all(_is_exact(value, query) for value in values)
+        if values and len(values) <= _MAX_SEARCHES and exact:
+            short = (value.strip() for value in values if len(value) <= _MAX_LENGTH)
+            filters = [({"values": [{name: value}], "operator": "EQUAL"}) for value in short]
             return Plan(tuple({"filters": [item]} for item in filters), path != _SERIES_UID)
     dates = query.matches.get(_STUDY_DATE, ())
-    bounds = matching.bounds("DA", dates[0]) if len(dates) == 1 else None
+    bounds = ranges.bounds("DA", dates[0]) if len(dates) == 1 else None
     if bounds is None:
         return Plan(({},), True)
-    low, high = bounds[0] or "00010101", bounds[1] or "99991231"
+    low, high = bounds[0] or _FIRST_DAY, bounds[1] or _LAST_DAY
+    if query.modes.zone:
+        low, high = _moved(low, -_ZONES_APART), _moved(high, _ZONES_APART)
     return Plan(({"filters": [_between(low, high)]},) if low <= high else (), True)
 
 
-def _is_exact(key: str) -> bool:
-    return bool(key.strip()) and "*" not in key and "?" not in key
+def _is_exact(value: str, query: Query) -> bool:
+    text = value.strip()
+    empty = query.modes.empty and text == keys.EMPTY
+    return bool(text) and "*" not in text and "?" not in text and not empty
+
+
+def _moved(day: str, days: int) -> str:
+    """``day`` some days on: dates of another zone, as the query's may be, are others by then."""
+    try:
+        there = date(int(day[:4]), int(day[4:6]), int(day[6:])) + timedelta(days)
+    except (ValueError, OverflowError):
+        return _FIRST_DAY if days < 0 else _LAST_DAY
+    return f"{there.year:04}{there:%m%d}"
 
 
 def _between(low: str, high: str) -> Mapping[str, Any]:
@@ -82,17 +101,10 @@ SUMMARY_TAGS: Final[Mapping[int, tuple[str, str]]] = {
 """The attributes that a search result carries: tag, its name there, and its VR."""
 
 
-def may_match(query: Query, tags: Mapping[str, Any]) -> bool:
-    """False where a search result alone shows that its image set holds no match.
-
-    A result can lack any attribute, so only one that is there and differs rules a match out.
-    """
-    for path, keys in query.matches.items():
-        known = SUMMARY_TAGS.get(path[0]) if len(path) == 1 else None
-        value = tags.get(known[0]) if known else None
-        if known and value is not None:
-            element = (path[0], known[1], [str(value)])
-            universal = any(map(matching.is_universal, keys))
-            if not universal and not matching.element_matches(element, keys):
-                return False
-    return True
+def told(tags: Mapping[str, Any]) -> dict[int, Element]:
+    """The elements that a search result with ``tags`` tells; it can lack any of them."""
+    return {
+        tag: (tag, vr, [str(tags[name])])
+        for tag, (name, vr) in SUMMARY_TAGS.items()
+        if tags.get(name) is not None
+    }

@@ -4,16 +4,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.dicom import matching
+from gateway.dicom.elements import Element
 from gateway.dicomweb import attributes
-from gateway.dicomweb.query import Level, Query
+from gateway.dicomweb.query import Level
 from gateway.remote import search as planner
 from gateway.remote.api import Summary
+from gateway.services.criteria import Criteria
 
-_MODALITY: Final = 0x00080060
 _STUDY_UID: Final = "DICOMStudyInstanceUID"
 _SERIES_UID: Final = "DICOMSeriesInstanceUID"
 _SERIES_NUMBER: Final = "DICOMSeriesNumber"
+_MODALITY: Final = "DICOMSeriesModality"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,63 +22,111 @@ class Candidate:
     """The image sets of one study or one series, the preferred first.
 
     ``decided`` says that it is exactly one result, which matches, whatever its documents hold.
-    ``modalities`` says that these are all of a study, whose documents decide whether Modalities in
-    Study matches.
+    ``whole`` says that these are all of a study, and keys on what is computed from it still have to
+    be met. ``facts`` are such attributes of the study, as far as search results tell them.
     """
 
     summaries: tuple[Summary, ...]
     decided: bool
-    modalities: bool = False
+    whole: bool = False
+    facts: tuple[Element, ...] = ()
 
 
-def candidates(query: Query, summaries: Iterable[Summary]) -> list[Candidate]:
-    """The studies (or series) that can match, the newest studies first, series by number."""
-    studies: dict[str, list[Summary]] = {}
-    for summary in summaries:
-        study = str(summary.tags.get(_STUDY_UID) or summary.image_set_id)
-        studies.setdefault(study, []).append(summary)
-    units: dict[tuple[str, str], list[Summary]] = {}
-    open_studies = set()
-    for study, members in studies.items():
-        verdict = _has_modalities(query, members)
+def candidates(
+    criteria: Criteria, summaries: Iterable[Summary], *, complete: bool = True
+) -> list[Candidate]:
+    """The studies (or series) that can match, the newest studies first, series by number.
+
+    The order is total and depends on nothing else than the search results. ``complete`` says that
+    each study was found with all of its series.
+    """
+    found: list[Candidate] = []
+    for _, members in sorted(_studies(summaries).items()):
+        verdict = _study_verdict(criteria, members)
         if verdict is None:
-            open_studies.add(study)
-            units[study, ""] = members
+            found += _candidate(criteria, members, decidable=False)
         elif verdict:
-            units |= {(study, series): part for series, part in _units(query, members).items()}
-    found = []
-    for key in sorted(units, key=lambda key: (key[0], _series_number(units[key]), key)):
-        verdict = _verdict(query, units[key])
-        if verdict is not False:
-            whole = query.level is Level.STUDY or key[1] != ""
-            named = bool(units[key][0].tags.get(_STUDY_UID))
-            decided = verdict is True and whole and named and query.level is not Level.INSTANCE
-            found.append(Candidate(tuple(units[key]), decided, key[0] in open_studies))
+            facts = _facts(members) if complete and criteria.wants_facts else ()
+            for series, part in _series(criteria, members):
+                decidable = bool(members[0].tags.get(_STUDY_UID)) and (
+                    criteria.query.level is Level.STUDY or series != ""
+                )
+                found += _candidate(criteria, part, facts, decidable=decidable)
     found.sort(key=_study_time, reverse=True)
     return found
 
 
-def _units(query: Query, members: list[Summary]) -> dict[str, list[Summary]]:
+def _studies(summaries: Iterable[Summary]) -> dict[str, list[Summary]]:
+    studies: dict[str, list[Summary]] = {}
+    for summary in summaries:
+        study = str(summary.tags.get(_STUDY_UID) or summary.image_set_id)
+        studies.setdefault(study, []).append(summary)
+    return studies
+
+
+def _series(criteria: Criteria, members: list[Summary]) -> Iterable[tuple[str, list[Summary]]]:
     """The image sets of a study by series; together if one does not say its series."""
-    series = [str(item.tags.get(_SERIES_UID) or "") for item in members]
-    if query.level is Level.STUDY or "" in series:
-        return {"": members}
+    uids = [str(item.tags.get(_SERIES_UID) or "") for item in members]
+    if criteria.query.level is Level.STUDY or "" in uids:
+        return [("", members)]
     units: dict[str, list[Summary]] = {}
-    for uid, item in zip(series, members, strict=True):
+    for uid, item in zip(uids, members, strict=True):
         units.setdefault(uid, []).append(item)
-    return units
+    return sorted(units.items(), key=lambda unit: (_series_number(unit[1]), unit[0]))
 
 
-def _has_modalities(query: Query, members: list[Summary]) -> bool | None:
-    """Whether a series of the study has a value of Modalities in Study; None: documents decide."""
-    keys = query.matches.get((attributes.MODALITIES_IN_STUDY,), ("",))
-    if any(map(matching.is_universal, keys)):
-        return True
-    values = [item.tags.get("DICOMSeriesModality") for item in members]
-    known = [value for value in values if value is not None]
-    if matching.element_matches((attributes.MODALITIES_IN_STUDY, "CS", known), keys):
-        return True
-    return False if len(known) == len(values) else None
+def _candidate(
+    criteria: Criteria,
+    members: list[Summary],
+    facts: tuple[Element, ...] = (),
+    *,
+    decidable: bool,
+) -> Iterable[Candidate]:
+    """The candidate that ``members`` are; none if they surely do not match."""
+    verdicts = {criteria.within.verdict(planner.told(item.tags)) for item in members}
+    if verdicts == {False}:
+        return ()
+    level = criteria.query.level
+    whole = level is Level.STUDY or (not decidable and bool(criteria.of_study.conditions))
+    decided = True in verdicts and decidable and level is not Level.INSTANCE
+    return (Candidate(tuple(members), decided, whole, facts),)
+
+
+def _study_verdict(criteria: Criteria, members: list[Summary]) -> bool | None:
+    """Whether a study meets the keys on what is computed from it; None: documents decide."""
+    verdicts = [
+        _has_modalities(criteria, members)
+        if condition.tags == {attributes.MODALITIES_IN_STUDY}
+        else None
+        for condition in criteria.of_study.conditions
+    ]
+    if False in verdicts:
+        return False
+    return None if None in verdicts else True
+
+
+def _has_modalities(criteria: Criteria, members: list[Summary]) -> bool | None:
+    values = [item.tags.get(_MODALITY) for item in members]
+    known = [str(value) for value in values if value is not None]
+    element: Element = (attributes.MODALITIES_IN_STUDY, "CS", known)
+    matcher = criteria.of_study.on(frozenset({attributes.MODALITIES_IN_STUDY}))
+    met = matcher.meets({element[0]: element})
+    if len(known) == len(values):
+        return met
+    return True if met and known else None
+
+
+def _facts(members: list[Summary]) -> tuple[Element, ...]:
+    """Modalities and number of series of a study, where all of its image sets tell them."""
+    found: list[Element] = []
+    modalities = {item.tags.get(_MODALITY) for item in members}
+    if modalities and not modalities & {None, ""}:
+        values = sorted(map(str, modalities))
+        found.append((attributes.MODALITIES_IN_STUDY, "CS", values))
+    series = {item.tags.get(_SERIES_UID) for item in members}
+    if series and not series & {None, ""}:
+        found.append((attributes.STUDY_RELATED_SERIES, "IS", [str(len(series))]))
+    return tuple(found)
 
 
 def _series_number(members: list[Summary]) -> int:
@@ -87,19 +136,3 @@ def _series_number(members: list[Summary]) -> int:
 def _study_time(candidate: Candidate) -> tuple[str, str]:
     tags = candidate.summaries[0].tags
     return str(tags.get("DICOMStudyDate", "")), str(tags.get("DICOMStudyTime", ""))
-
-
-def _verdict(query: Query, members: list[Summary]) -> bool | None:
-    """True if the unit surely matches, False if it surely does not, None if documents decide."""
-    if not any(planner.may_match(query, item.tags) for item in members):
-        return False
-    for path, keys in query.matches.items():
-        if any(map(matching.is_universal, keys)):
-            continue
-        tag = path[0] if len(path) == 1 else 0
-        known = planner.SUMMARY_TAGS.get(
-            _MODALITY if tag == attributes.MODALITIES_IN_STUDY else tag
-        )
-        if known is None or any(item.tags.get(known[0]) is None for item in members):
-            return None
-    return True

@@ -1,29 +1,53 @@
 """Search results from documents: does a study, series or instance match, and what is said of it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, assert_never
+from dataclasses import dataclass, replace
+from typing import Final
 
-from gateway.codecs import registry
-from gateway.dicom import jsonmodel, matching, transfer_syntaxes as ts
+import orjson
+
+from gateway.dicom import jsonmodel
+from gateway.dicom.conditions import by_tag
 from gateway.dicom.elements import DataSet, Element
-from gateway.dicomweb import attributes, resources
-from gateway.dicomweb.query import Level, Path, Query
+from gateway.dicom.jsonmodel import BulkLink
+from gateway.dicom.matching import Matcher
+from gateway.dicomweb import attributes
+from gateway.dicomweb.query import Level
+from gateway.imagesets import values
 from gateway.imagesets.document import Instance
+from gateway.services.criteria import Criteria
+from gateway.services.scope import Scope
 
-_STUDY_UID: Final = 0x0020000D
-_SERIES_UID: Final = 0x0020000E
+_SERIES_NUMBER: Final = 0x00200011
+_DECIDED_BY_SERIES: Final = attributes.SERIES_LEVEL | (
+    attributes.COMPUTED - attributes.COMPUTED_OF_INSTANCE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The data set of one result; ``link`` gives the URLs of its large binary values."""
+
+    dataset: DataSet
+    link: BulkLink
+
+
+def dicom_json(results: Sequence[Result], limit: int) -> bytes:
+    """``results`` as DICOM JSON; binary values of more than ``limit`` bytes become links."""
+    return orjson.dumps([jsonmodel.encode(one.dataset, one.link, limit) for one in results])
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
     """What one result stands for: all instances of a study or series, or one instance.
 
-    The first instance speaks for the attributes that all have in common.
+    ``speaker`` gives the attributes that all have in common: the first instance, or the first that
+    meets the keys, so that no result contradicts its query where instances differ.
     """
 
     level: Level
     instances: Sequence[Instance]
+    speaker: Instance
 
 
 def group(level: Level, instances: Iterable[Instance]) -> list[Unit]:
@@ -36,127 +60,90 @@ def group(level: Level, instances: Iterable[Instance]) -> list[Unit]:
             Level.INSTANCE: (one.study, one.series, one.sop),
         }[level]
         units.setdefault(key, {}).setdefault(one.sop, one)
-    return [Unit(level, list(members.values())) for members in units.values()]
+    return [_unit(level, list(members.values())) for members in units.values()]
 
 
-def matches(query: Query, unit: Unit) -> bool:
-    """Whether an instance of ``unit`` meets all keys of ``query``, computed ones included."""
-    plain: dict[Path, tuple[str, ...]] = {}
-    for path, keys in query.matches.items():
-        if path[0] not in attributes.COMPUTED:
-            plain[path] = keys
-        elif not _matches_computed(path[0], keys, unit):
-            return False
-    if not plain:
-        return True
-    return any(
-        all(matching.matches(dataset, path, keys) for path, keys in plain.items())
-        for dataset in (one.dataset() for one in _witnesses(plain, unit))
-    )
+def _unit(level: Level, instances: Sequence[Instance]) -> Unit:
+    return Unit(level, instances, instances[0])
 
 
-def has_modalities(query: Query, instances: Iterable[Instance]) -> bool:
-    """Whether one of ``instances``, all of a study, has a value of the key Modalities in Study."""
-    keys = query.matches.get((attributes.MODALITIES_IN_STUDY,), ("",))
-    found = sorted({one.modality for one in instances} - {""})
-    universal = any(map(matching.is_universal, keys))
-    return universal or matching.element_matches(
-        (attributes.MODALITIES_IN_STUDY, "CS", found), keys
-    )
+def order(unit: Unit) -> tuple[int, str, int, str]:
+    """Where a unit stands among those of its study: by the numbers, then by the identifiers."""
+    first = unit.instances[0]
+    element = first.upper.unsigned.get(_SERIES_NUMBER)
+    try:
+        series_number = int(element[2][0]) if element and element[2] else 0
+    except ValueError:
+        series_number = 0
+    return series_number, first.series, first.number, first.sop
 
 
-def _witnesses(keys: Iterable[Path], unit: Unit) -> Iterable[Instance]:
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The number of results that documents give, and those of them that were asked for."""
+
+    count: int
+    results: list[Result]
+
+
+def cut(
+    criteria: Criteria,
+    instances: Iterable[Instance],
+    scope: Scope,
+    where: slice,
+    *,
+    decided: bool,
+) -> Cut:
+    """The results ``where`` of those that ``instances`` give; if ``decided``, all units match."""
+    units: Iterable[Unit] = sorted(group(criteria.query.level, instances), key=order)
+    if not decided:
+        matcher = criteria.whole if scope.whole else criteria.within
+        found = (matched(criteria, matcher, unit, scope) for unit in units)
+        units = (unit for unit in found if unit is not None)
+    matching = list(units)
+    return Cut(len(matching), [result(criteria, unit, scope) for unit in matching[where]])
+
+
+def matched(criteria: Criteria, matcher: Matcher, unit: Unit, scope: Scope) -> Unit | None:
+    """``unit`` with the first of its instances that meets all keys of ``matcher``, None if none."""
+    if not matcher.conditions:
+        return unit
+    for one in _witnesses(matcher, unit):
+        stored = _looked_at(criteria, one)
+        computed = scope.computed(matcher.tags & attributes.COMPUTED, unit.level, one)
+        if matcher.meets({**stored, **computed}):
+            return replace(unit, speaker=one)
+    return None
+
+
+def _witnesses(matcher: Matcher, unit: Unit) -> Iterable[Instance]:
     """The instances whose attributes decide: one a series where no key is of the instance level."""
-    if not all(path[0] in attributes.SERIES_LEVEL for path in keys):
+    if not matcher.tags <= _DECIDED_BY_SERIES:
         return unit.instances
-    return {(one.image_set_id, one.series): one for one in reversed(unit.instances)}.values()
+    firsts: dict[tuple[str, str], Instance] = {}
+    for one in unit.instances:
+        firsts.setdefault((one.image_set_id, one.series), one)
+    return firsts.values()
 
 
-def _matches_computed(tag: int, keys: Sequence[str], unit: Unit) -> bool:
-    if tag == attributes.MODALITIES_IN_STUDY and unit.level is not Level.STUDY:
-        return True  # decided for the whole study: by candidates, or by has_modalities
-    element = _computed(unit, "").get(tag)
-    if element is None or tag == attributes.RETRIEVE_URL:
-        return any(map(matching.is_universal, keys))
-    universal = any(map(matching.is_universal, keys))
-    return universal or matching.element_matches(element, keys)
-
-
-def _computed(unit: Unit, root: str) -> Mapping[int, Element]:
-    first = unit.instances[0]
-    found: list[Element] = [(attributes.INSTANCE_AVAILABILITY, "CS", ["ONLINE"])]
-    match unit.level:
-        case Level.STUDY:
-            modalities = sorted({one.modality for one in unit.instances} - {""})
-            if modalities:  # present without a value, it breaks viewers
-                found.append((attributes.MODALITIES_IN_STUDY, "CS", modalities))
-            series = len({one.series for one in unit.instances})
-            found.append((attributes.STUDY_RELATED_SERIES, "IS", [str(series)]))
-            count = [str(len(unit.instances))]
-            found.append((attributes.STUDY_RELATED_INSTANCES, "IS", count))
-            url = resources.study_url(root, first.study)
-        case Level.SERIES:
-            count = [str(len(unit.instances))]
-            found.append((attributes.SERIES_RELATED_INSTANCES, "IS", count))
-            url = resources.series_url(root, first.study, first.series)
-        case Level.INSTANCE:
-            found.append((attributes.AVAILABLE_TRANSFER_SYNTAX, "UI", _syntaxes(first)))
-            url = resources.instance_url(root, first.study, first.series, first.sop)
-        case _:
-            assert_never(unit.level)
-    found.append((attributes.RETRIEVE_URL, "UR", [url]))
-    return {element[0]: element for element in found}
-
-
-def _syntaxes(instance: Instance) -> list[str]:
-    native = [ts.EXPLICIT_LE] if registry.decodes(instance.stored_syntax) else []
-    return list(dict.fromkeys([instance.stored_syntax, *native]))
-
-
-def encode(query: Query, unit: Unit, root: str, inline_limit: int) -> dict[str, Any]:
-    """A result as DICOM JSON: the attributes of its level and those that ``query`` includes."""
-    first = unit.instances[0]
-    wanted, allowed = _wanted(query)
-    stored = [
-        element
-        for element in first.dataset()
-        if element[0] not in attributes.COMPUTED and _is_wanted(element[0], query, wanted, allowed)
-    ]
-    always = _computed(unit, root)
-    if unit.level is Level.INSTANCE and not query.include_all:
-        optional = {attributes.AVAILABLE_TRANSFER_SYNTAX} - query.include
-        always = {tag: element for tag, element in always.items() if tag not in optional}
-    dataset: DataSet = sorted([*stored, *always.values()], key=lambda element: element[0])
-    uids = (first.study, first.series, first.sop)
-    found: dict[str, Any] = jsonmodel.encode(
-        dataset, lambda path: resources.bulk_data_url(root, *uids, path), inline_limit
-    )
+def _looked_at(criteria: Criteria, one: Instance) -> Mapping[int, Element]:
+    """The stored elements that the keys look at; making all of them would cost most of a search."""
+    if criteria.whole.whole:
+        every = by_tag(one.dataset())
+        return {tag: every[tag] for tag in every.keys() - attributes.COMPUTED}
+    signed = one.attributes.get(values.PIXEL_REPRESENTATION) == 1
+    upper = one.upper.elements(signed=signed)
+    found = {tag: upper[tag] for tag in criteria.stored if tag in upper}
+    own = {key: one.attributes[key] for key in criteria.names & one.attributes.keys()}
+    for element in values.elements(own, one.vrs, signed=signed):
+        found[element[0]] = element
     return found
 
 
-def _wanted(query: Query) -> tuple[frozenset[int], frozenset[int] | None]:
-    """The attributes of the level's table, and those that may stand in a result at all."""
-    match query.level:
-        case Level.STUDY:
-            return attributes.STUDY, attributes.STUDY_LEVEL
-        case Level.SERIES:
-            return attributes.SERIES | _of_study(query), attributes.SERIES_LEVEL
-        case Level.INSTANCE:
-            of_series = frozenset() if _SERIES_UID in query.within else attributes.SERIES
-            return attributes.INSTANCE | of_series | _of_study(query), None
-        case _:
-            assert_never(query.level)
-
-
-def _of_study(query: Query) -> frozenset[int]:
-    """The study's attributes where the path does not name a study (PS3.18 10.6.3.3)."""
-    return frozenset() if _STUDY_UID in query.within else attributes.STUDY
-
-
-def _is_wanted(
-    tag: int, query: Query, wanted: frozenset[int], allowed: frozenset[int] | None
-) -> bool:
-    if allowed is not None and tag not in allowed | wanted:
-        return False
-    asked = tag in query.include or query.include_all
-    return tag in wanted or asked or any(path[0] == tag for path in query.matches)
+def result(criteria: Criteria, unit: Unit, scope: Scope) -> Result:
+    """What is said of a unit: the attributes of its level, of the keys and of the fields."""
+    speaker = unit.speaker
+    picked = criteria.selection.pick(speaker.dataset(), criteria.whole)
+    computed = scope.computed(criteria.selection.computed, unit.level, speaker)
+    dataset: DataSet = sorted([*picked, *computed.values()], key=lambda element: element[0])
+    return Result(dataset, scope.link(speaker))

@@ -7,6 +7,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from gateway.dicom import jsonmodel
 from gateway.dicomweb.query import Level, Query
 from gateway.errors import GatewayError
 from gateway.web import context
@@ -39,12 +40,12 @@ async def index(request: Request) -> Response:
     problem = await services.readiness.problem()
     if problem is not None:
         return _page(root, f"<p>Not ready: {escape(problem)}</p>", 503)
-    query = Query(Level.STUDY, include=frozenset({0x00081030}), limit=_SHOWN)
+    query = Query(Level.STUDY, include=frozenset({(0x00081030,)}), limit=_SHOWN)
     try:
         answer = await services.search.run(services.settings.datastore_id, query, root)
     except GatewayError as error:
         return _page(root, f"<p>{escape(str(error))}</p>", 503)
-    return _page(root, _table(root, answer.results))
+    return _page(root, _table(root, [jsonmodel.encode(one.dataset) for one in answer.results]))
 
 
 def _page(root: str, body: str, status: int = 200) -> Response:

@@ -1,10 +1,14 @@
 """Searches over a small hospital in memory, as tests write them."""
 
 import asyncio
+from dataclasses import dataclass
 from urllib.parse import parse_qsl
+
+import orjson
 
 from gateway.dicomweb import query as rules
 from gateway.dicomweb.query import Level
+from gateway.services import results
 from gateway.services.compute import Compute
 from gateway.services.library import Library
 from gateway.services.search import Search
@@ -15,22 +19,47 @@ STUDY, SERIES, INSTANCE = Level.STUDY, Level.SERIES, Level.INSTANCE
 UIDS = {STUDY: "0020000D", SERIES: "0020000E", INSTANCE: "00080018"}
 
 
-def search(remote, text="", level=STUDY, study=None, series=None, **changes):
-    """The answer to a query string, at a level, below a study or a series."""
+@dataclass(frozen=True)
+class Answer:
+    """What goes out: DICOM JSON objects, warnings, the total."""
+
+    results: list
+    warnings: list
+    total: int | None
+
+
+def parse(text="", level=STUDY, study=None, series=None):
+    """The query that a query string is, at a level, below a study or a series."""
     places = {0x0020000D: study, 0x0020000E: series}
     path = {tag: uid for tag, uid in places.items() if uid is not None}
-    query = rules.parse(level, parse_qsl(text, keep_blank_values=True), path)
+    return rules.parse(level, parse_qsl(text, keep_blank_values=True), path)
 
-    async def scenario():
+
+async def answered(service, query, client=""):
+    answer = await service.run(DATASTORE, query, ROOT, client)
+    body = await service.encode(answer.results, results.dicom_json)
+    return Answer(orjson.loads(body), answer.warnings, answer.total)
+
+
+def serve(remote, scenario, **changes):
+    """Run ``scenario`` with a search service over ``remote``."""
+
+    async def served():
         limits = settings(**changes)
         library, compute = Library(remote, limits), Compute(2)
         try:
-            return await Search(library, compute, limits).run(DATASTORE, query, ROOT)
+            return await scenario(Search(library, compute, limits))
         finally:
             await compute.close()
             await library.close()
 
-    return asyncio.run(scenario())
+    return asyncio.run(served())
+
+
+def search(remote, text="", level=STUDY, study=None, series=None, **changes):
+    """The answer to a query string, at a level, below a study or a series."""
+    query = parse(text, level, study, series)
+    return serve(remote, lambda service: answered(service, query), **changes)
 
 
 def uids(answer, level=STUDY):

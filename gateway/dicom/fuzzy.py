@@ -1,0 +1,75 @@
+"""Fuzzy matching of person names (PS3.4 C.2.2.2.1.1): words in any order that look or sound alike.
+
+Everything that matches literally matches here as well. Beside that, each word of the key has to be
+close to a word of the name, in whichever group and component: equal, its beginning, one letter off
+(two in a long word), or of the same sound. Names of scripts that write no spaces are compared as a
+whole, too.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from jellyfish import metaphone
+from rapidfuzz.distance import OSA, JaroWinkler
+
+from gateway.dicom import names, wildcards
+from gateway.dicom.names import NameTest
+
+_BREAK: Final = re.compile(r"[\^=\s,.;/_-]+")
+_EDITABLE: Final = 4
+_LONG: Final = 8
+_ALIKE: Final = 0.75
+"""Jaro-Winkler similarity of words that sound alike: Meier and Mayer have 0.76, Jane and John 0.67,
+and to Metaphone both pairs sound the same."""
+
+
+def fuzzy(key: str) -> NameTest:
+    """The test of ``key``."""
+    literal = names.literal(key)
+    wanted = list(dict.fromkeys(word.strip("*") for word in _words(names.groups(key))))
+    tests = [_close_to(word) for word in wanted if word]
+    joined = "" if any(map(wildcards.is_pattern, wanted)) else "".join(wanted)
+
+    def meets(name: str) -> bool:
+        if literal(name):
+            return True
+        found = names.groups(name)
+        words = _words(found)
+        if tests and all(any(map(test, words)) for test in tests):
+            return True
+        return bool(joined) and any("".join(_words([one])).startswith(joined) for one in found)
+
+    return meets
+
+
+def _words(groups: list[str]) -> list[str]:
+    text = "=".join(groups).replace("'", "")
+    return [word for word in _BREAK.split(text) if word]
+
+
+def _close_to(word: str) -> Callable[[str], bool]:
+    if wildcards.is_pattern(word):
+        pattern = wildcards.compiled(word)
+        return lambda other: pattern.fullmatch(other) is not None
+    sound = _sound(word)
+
+    def close(other: str) -> bool:
+        if other.startswith(word):
+            return True
+        shorter = min(len(word), len(other))
+        edits = 0 if shorter < _EDITABLE else 1 if shorter < _LONG else 2
+        if edits and OSA.distance(word, other, score_cutoff=edits) <= edits:
+            return True
+        if not sound or JaroWinkler.similarity(word, other) < _ALIKE:
+            return False
+        return sound == _sound(other)
+
+    return close
+
+
+def _sound(word: str) -> str:
+    """How ``word`` sounds, ``""`` if it is not in Latin letters."""
+    if not (word.isascii() and word.isalpha()):
+        return ""
+    return metaphone(word).replace("Y", "")  # which stands for a vowel within a name

@@ -1,0 +1,107 @@
+"""Person names compared (PS3.4 C.2.2.2.1.1): by component group, without case and accents.
+
+Of a key of one component group, any group of the name may match it; of several, each must match the
+group at its place, where it has anything to say. Components are compared in their order, and those
+left out at the end are empty. A star reaches over components, a question mark does not.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Final
+from unicodedata import combining, normalize
+
+from gateway.dicom import wildcards
+
+NameTest = Callable[[str], bool]
+"""Whether a name, as the data set has it, matches."""
+
+_SIGNS: Final = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u02bb\u02bc\u00b4`\u2032\uff07", "'")
+    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d", "-")
+    | {"\u3000": " ", "\u00a0": " "}
+)
+_STROKES: Final = str.maketrans(
+    {
+        "ø": "o",
+        "ł": "l",
+        "đ": "d",
+        "ð": "d",
+        "ħ": "h",
+        "ŧ": "t",
+        "\u0131": "i",
+        "æ": "ae",
+        "œ": "oe",
+    }
+)
+"""Letters that Unicode does not take apart into a letter and its accent."""
+
+_AROUND_COMPONENT: Final = re.compile(r" *\^ *")
+_SPACES: Final = re.compile(r"\s+")
+_MAX_GROUPS: Final = 3
+
+
+def fold(text: str) -> str:
+    """``text`` without case, accents and differences of width, so that equal names are equal.
+
+    Marks that make another letter in their script, as the voiced sounds of Japanese or the vowels
+    of Hindi, are no accents and stay.
+    """
+    if text.isascii():
+        return text.casefold().replace("`", "'")
+    plain = normalize("NFKD", normalize("NFKD", text.translate(_SIGNS)).casefold())
+    kept = "".join(letter for letter in plain if not _is_accent(letter))
+    return normalize("NFC", kept.translate(_STROKES))
+
+
+def _is_accent(letter: str) -> bool:
+    # Combining classes: over- and underlays, the points of Hebrew and Arabic, accents.
+    place = combining(letter)
+    return place == 1 or 10 <= place <= 36 or place >= 200
+
+
+def groups(name: str) -> list[str]:
+    """The component groups of ``name``, folded: alphabetic, ideographic and phonetic."""
+    parts = name.strip(" \0").split("=", _MAX_GROUPS - 1)
+    return [_normal(part) for part in parts]
+
+
+def _normal(group: str) -> str:
+    text = _SPACES.sub(" ", fold(group)).strip()
+    return _AROUND_COMPONENT.sub("^", text).rstrip("^")
+
+
+def literal(key: str) -> NameTest:
+    """The test of ``key`` by its components."""
+    tests = [None if wildcards.is_universal(part) else _test(part) for part in groups(key)]
+    if len(tests) == 1:
+        only = tests[0] or _anything
+        return lambda name: any(map(only, _candidates(groups(name))))
+    wanted = [(number, test) for number, test in enumerate(tests) if test is not None]
+
+    def meets(name: str) -> bool:
+        found = groups(name)
+        return all(number < len(found) and test(found[number]) for number, test in wanted)
+
+    return meets
+
+
+def _anything(_: str) -> bool:
+    return True
+
+
+def _candidates(found: list[str]) -> list[str]:
+    """What a key of one group may match: each group, and the name as a whole."""
+    return found if len(found) == 1 else ["=".join(found).rstrip("="), *found]
+
+
+def _test(key: str) -> NameTest:
+    if not wildcards.is_pattern(key):
+        return key.__eq__
+    carets = key.count("^")
+    pattern = wildcards.compiled(key, one="[^^=]", tail=r"\^*")
+
+    def meets(group: str) -> bool:
+        padded = group + "^" * (carets - group.count("^"))  # components left out are empty
+        return bool(group) and pattern.fullmatch(padded) is not None
+
+    return meets
