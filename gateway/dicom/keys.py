@@ -53,11 +53,14 @@ class Key:
     How they match depends on the VR of the element that is met.
     """
 
-    __slots__ = ("_empty", "_every", "_modes", "_tests", "_values")
+    __slots__ = ("_every", "_if_empty", "_if_not", "_modes", "_tests", "_values")
 
     def __init__(self, values: Iterable[str], modes: Modes, *, every: bool = False) -> None:
-        self._empty = modes.empty and EMPTY in values
-        self._values = [one.strip() for one in values if not (modes.empty and one == EMPTY)]
+        texts = [one.strip() for one in values]
+        empty = [modes.empty and one == EMPTY for one in texts]
+        self._if_empty = bool(empty) and (all(empty) if every else any(empty))
+        self._if_not = not (every and any(empty))
+        self._values = [one for one, asks_empty in zip(texts, empty, strict=True) if not asks_empty]
         self._modes = modes
         self._every = every
         self._tests: dict[str, Callable[[Sequence[Any], str], bool]] = {}
@@ -65,12 +68,12 @@ class Key:
     def meets(self, element: Element | None, zone: str = "") -> bool:
         """Whether ``element`` matches; ``zone`` is the offset from UTC of its data set."""
         if element is None or not has_value(element):
-            return self._empty
+            return self._if_empty
         _, vr, values = element
         test = self._tests.get(vr)
         if test is None:
             test = self._tests[vr] = self._compiled(vr)
-        return test(values, zone)
+        return self._if_not and test(values, zone)
 
     def _compiled(self, vr: str) -> Callable[[Sequence[Any], str], bool]:
         if vr in vrs.BYTES or vr == "SQ":
