@@ -56,6 +56,7 @@ def test_computed_attributes_are_the_counts_and_places():
         "InstanceAvailability",
         "ModalitiesInStudy",
         "RetrieveURL",
+        "SOPClassesInStudy",
         "NumberOfStudyRelatedSeries",
         "NumberOfStudyRelatedInstances",
         "NumberOfSeriesRelatedInstances",
@@ -76,3 +77,27 @@ def test_lower_levels_do_not_stand_in_upper_results():
     assert {"StudyDescription", "PatientAge", "BodyPartExamined"} <= keywords(
         attributes.SERIES_LEVEL
     )
+
+
+def test_each_computed_attribute_has_its_level():
+    levels = (
+        attributes.COMPUTED_OF_STUDY,
+        attributes.COMPUTED_OF_SERIES,
+        attributes.COMPUTED_OF_INSTANCE,
+        attributes.COMPUTED_OF_ALL,
+    )
+    assert sum(map(len, levels)) == len(attributes.COMPUTED)
+    assert keywords(attributes.COMPUTED_OF_ALL) == {"InstanceAvailability", "RetrieveURL"}
+    assert attributes.ON_REQUEST < attributes.COMPUTED
+
+
+def test_required_attributes_stand_in_the_tables():
+    assert keywords(attributes.REQUIRED_OF_STUDY) >= REQUIRED_KEYS
+    assert attributes.REQUIRED_OF_STUDY <= attributes.STUDY
+    assert attributes.REQUIRED_OF_SERIES <= attributes.SERIES
+
+
+def test_what_is_not_computed_is_named_rightly():
+    for tag, keyword in attributes.NOT_COMPUTED.items():
+        assert tags.by_tag(tag).keyword == keyword
+    assert not attributes.NOT_COMPUTED.keys() & attributes.COMPUTED

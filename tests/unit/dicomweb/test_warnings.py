@@ -9,7 +9,12 @@ from gateway.dicomweb import warnings
 
 @pytest.mark.parametrize(
     "text",
-    [warnings.remaining(7), warnings.truncated(10_000), warnings.not_supported("fuzzymatching")],
+    [
+        warnings.remaining(7),
+        warnings.at_least(7),
+        warnings.truncated(10_000),
+        warnings.left_out("NumberOfPatientRelatedStudies"),
+    ],
 )
 def test_the_form_of_a_warning(text):
     assert re.fullmatch(r'299 [!-~]+ "[^"\\]+"', text)
@@ -25,8 +30,9 @@ def test_a_search_that_was_ended_says_after_how_much():
     assert " 10000 image sets" in warnings.truncated(10_000)
 
 
-def test_fuzzy_matching_is_refused_in_the_words_of_the_standard():
-    assert (
-        "The fuzzymatching parameter is not supported. Only literal matching has been performed."
-        in warnings.not_supported("fuzzymatching")
-    )
+def test_what_is_not_counted_exactly_is_not_said_to_be():
+    assert "There are at least 7 additional results" in warnings.at_least(7)
+
+
+def test_what_is_left_out_is_named():
+    assert "NumberOfPatientRelatedStudies" in warnings.left_out("NumberOfPatientRelatedStudies")

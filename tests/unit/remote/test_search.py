@@ -8,6 +8,8 @@ from botocore.validate import ParamValidator
 from hypothesis import given, settings, strategies as st
 
 from gateway.dicom import matching, tags
+from gateway.dicom.conditions import by_tag
+from gateway.dicom.keys import Modes
 from gateway.dicomweb import query as queries
 from gateway.dicomweb.query import Level, Query
 from gateway.emulator import image_sets, model, resources
@@ -15,7 +17,7 @@ from gateway.emulator.paging import Pager
 from gateway.emulator.search import search as healthimaging
 from gateway.emulator.store import Database
 from gateway.emulator.touches import Touches
-from gateway.remote.search import SUMMARY_TAGS, Plan, may_match, plan
+from gateway.remote.search import SUMMARY_TAGS, Plan, plan, told
 
 # The attributes that HealthImaging compares exactly, the most selective first.
 EXACT = {
@@ -119,6 +121,28 @@ def test_study_dates_are_one_search(key, low, high):
     assert plan(parse(("StudyDate", key))) == dates(low, high)
 
 
+@pytest.mark.parametrize(
+    ("key", "low", "high"),
+    [
+        ("20240102", "20231231", "20240104"),
+        ("20240101-20240131", "20231230", "20240202"),
+        ("20240229-", "20240227", "99991231"),
+        ("-00010101", "00010101", "00010103"),
+        ("20240231", "00010101", "99991231"),  # no day of the calendar
+    ],
+)
+def test_dates_of_another_zone_are_searched_for_with_the_days_around_them(key, low, high):
+    assert plan(parse(("StudyDate", key), ("TimezoneOffsetFromUTC", "+0900"))) == dates(low, high)
+
+
+@pytest.mark.parametrize("keyword", ["AccessionNumber", "PatientID", "StudyID"])
+def test_an_empty_value_is_not_searched_for(keyword):
+    path = (tags.by_keyword(keyword).tag,)
+    assert plan(Query(Level.STUDY, {path: ('""',)}, modes=Modes(empty=True))) == EVERYTHING
+    assert plan(Query(Level.STUDY, {path: ("A", '""')}, modes=Modes(empty=True))) == EVERYTHING
+    assert plan(Query(Level.STUDY, {path: ('""',)})) != EVERYTHING
+
+
 def test_what_nothing_can_match_is_not_searched():
     assert plan(parse(("StudyDate", "20240131-20240101"))) == Plan((), True)
     assert plan(parse(("PatientID", "P" * 257))) == Plan((), True)
@@ -172,8 +196,10 @@ KEYS = {
     "StudyDescription": ["Head", "*neck", "head*"],
     "Modality": ["CT", "CT,MR", "M?"],
     "SeriesNumber": ["1", "2", "-3"],
-    "PatientSex": ["O"],
+    "PatientSex": ["O", '""'],
 }
+EXTRA = [(), (("emptyvaluematching", "true"),), (("fuzzymatching", "true"),),
+         (("TimezoneOffsetFromUTC", "+0900"),)]  # fmt: skip
 rows = st.fixed_dictionaries(
     {
         "StudyInstanceUID": st.sampled_from(VALUES["StudyInstanceUID"]),
@@ -185,8 +211,14 @@ rows = st.fixed_dictionaries(
         if "InstanceUID" not in keyword
     },
 )
-keys = st.dictionaries(st.sampled_from(sorted(KEYS)), st.integers(0, 9), max_size=3).map(
-    lambda chosen: [(name, KEYS[name][at % len(KEYS[name])]) for name, at in chosen.items()]
+keys = st.tuples(
+    st.dictionaries(st.sampled_from(sorted(KEYS)), st.integers(0, 9), max_size=3),
+    st.sampled_from(EXTRA),
+).map(
+    lambda drawn: [
+        *((name, KEYS[name][at % len(KEYS[name])]) for name, at in drawn[0].items()),
+        *drawn[1],
+    ]
 )
 PAGER = Pager("secret")
 
@@ -200,9 +232,15 @@ def dataset(attributes):
     return sorted(found)
 
 
+ZONE = (matching.TIMEZONE_OFFSET, "SH", ["-0500"])
+
+
 def matches(query, attributes):
-    elements = dataset(attributes)
-    return all(matching.matches(elements, path, found) for path, found in query.matches.items())
+    return matching.matcher(query.matches, query.modes).meets(by_tag([*dataset(attributes), ZONE]))
+
+
+def may_match(query, tags):
+    return matching.matcher(query.matches, query.modes).verdict(told(tags)) is not False
 
 
 @pytest.fixture(scope="module")
