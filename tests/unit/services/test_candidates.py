@@ -5,9 +5,10 @@ import itertools
 import pytest
 
 from gateway.dicom import tags
-from gateway.dicomweb.query import Level, Query
+from gateway.dicomweb.query import Level, Query, parse
 from gateway.remote.api import Summary
 from gateway.services.candidates import candidates
+from gateway.services.criteria import criteria
 
 NAMES = itertools.count()
 
@@ -49,7 +50,7 @@ def found(asked, *summaries):
             ],
             candidate.decided,
         )
-        for candidate in candidates(asked, summaries)
+        for candidate in candidates(criteria(asked), summaries)
     ]
 
 
@@ -73,8 +74,8 @@ def test_image_sets_of_a_series_are_one_candidate(level, decided):
 
 def test_what_has_no_study_stands_alone_and_is_undecided():
     sets = summary(None), summary(None), summary("")
-    assert [len(one.summaries) for one in candidates(query(), sets)] == [1, 1, 1]
-    assert not any(one.decided for one in candidates(query(), sets))
+    assert [len(one.summaries) for one in candidates(criteria(query()), sets)] == [1, 1, 1]
+    assert not any(one.decided for one in candidates(criteria(query()), sets))
 
 
 def test_a_series_that_is_not_told_is_undecided():
@@ -165,7 +166,8 @@ def test_one_member_that_may_match_is_enough():
         assert found(query(Modality=modality), *sets) == [([("1", "1.1"), ("1", "1.2")], True)]
     assert found(query(Modality="US"), *sets) == []
     untold = summary("1", "1.3", DICOMSeriesModality=None)
-    assert found(query(Modality="CT"), sets[0], untold)[0][1] is False
+    assert found(query(Modality="CT"), sets[0], untold)[0][1] is True
+    assert found(query(Modality="MR"), sets[0], untold)[0][1] is False
 
 
 @pytest.mark.parametrize(
@@ -175,7 +177,7 @@ def test_one_member_that_may_match_is_enough():
         (["CT", "MR"], ("US", "CT"), True),
         (["CT", "MR"], ("US",), None),
         (["CT", "MR"], ("C*",), True),
-        (["CT", None], ("CT",), False),
+        (["CT", None], ("CT",), True),
         (["CT", None], ("US",), False),
         (["CT", None], ("",), True),
     ],
@@ -187,3 +189,91 @@ def test_modalities_in_study_are_those_of_all_its_series(modalities, keys, verdi
     ]
     decided = [decided for _, decided in found(query(ModalitiesInStudy=keys), *sets)]
     assert decided == ([] if verdict is None else [verdict])
+
+
+@pytest.mark.parametrize(
+    ("modalities", "asked", "verdict"),
+    [
+        (["CT", "MR"], "CT\\MR", True),
+        (["CT", "CT"], "CT\\MR", None),
+        (["CT", None], "CT\\MR", False),
+        (["CT", "MR", None], "CT\\MR", True),
+        ([None], '""', False),
+        (["CT"], '""', None),
+        ([""], '""', True),
+    ],
+)
+def test_modalities_with_multiple_and_empty_values(modalities, asked, verdict):
+    sets = [
+        summary("1", f"1.{number}", DICOMSeriesModality=modality)
+        for number, modality in enumerate(modalities)
+    ]
+    pairs = [("ModalitiesInStudy", asked), ("multiplevaluematching", "true"),
+             ("emptyvaluematching", "true")]  # fmt: skip
+    query_ = parse(Level.STUDY, pairs, {})
+    decided = [decided for _, decided in found(query_, *sets)]
+    assert decided == ([] if verdict is None else [verdict])
+
+
+@pytest.mark.parametrize("level", [Level.SERIES, Level.INSTANCE])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"NumberOfStudyRelatedSeries": "2"},
+        {"NumberOfStudyRelatedInstances": "2"},
+        {"SOPClassesInStudy": "1.2"},
+        {"NumberOfStudyRelatedSeries": "2", "ModalitiesInStudy": "CT"},
+    ],
+)
+def test_what_is_computed_from_a_study_takes_all_of_it(level, keys):
+    sets = summary("1", "1.1"), summary("1", "1.2"), summary("2", "2.1", DICOMPatientId="P2")
+    [first, second] = candidates(criteria(query(level, **keys)), sets)
+    assert [len(one.summaries) for one in (first, second)] == [2, 1]
+    assert (first.whole, first.decided) == (True, False)
+    asked = criteria(query(level, PatientID="P1", **keys))
+    assert len(candidates(asked, sets)) == 1
+
+
+def test_a_series_alone_is_no_whole_study():
+    [series] = candidates(criteria(query(Level.SERIES)), [summary()])
+    assert (series.whole, series.decided) == (False, True)
+    [study] = candidates(criteria(query()), [summary()])
+    assert study.whole
+
+
+MODALITIES = (0x00080061, "CS", ["CT", "MR"])
+SERIES_COUNT = (0x00201206, "IS", ["2"])
+
+
+@pytest.mark.parametrize(
+    ("modalities", "series", "expected"),
+    [
+        (["CT", "MR", "CT"], ["1.1", "1.2", "1.2"], (MODALITIES, SERIES_COUNT)),
+        (["CT", None, "CT"], ["1.1", "1.2", "1.2"], (SERIES_COUNT,)),
+        (["CT", "MR"], ["1.1", None], (MODALITIES,)),
+        ([None], [None], ()),
+    ],
+)
+def test_what_search_results_tell_of_the_study_of_a_series(modalities, series, expected):
+    sets = [
+        summary("1", uid, DICOMSeriesModality=modality)
+        for modality, uid in zip(modalities, series, strict=True)
+    ]
+    for one in candidates(criteria(query(Level.SERIES)), sets):
+        assert one.facts == expected
+    assert all(not one.facts for one in candidates(criteria(query()), sets))
+    unknown = candidates(criteria(query(Level.SERIES)), sets, complete=False)
+    assert not any(one.facts for one in unknown)
+    within = Query(Level.SERIES, within=frozenset({0x0020000D}))
+    assert not any(one.facts for one in candidates(criteria(within), sets))
+
+
+def test_dates_and_times_are_decided_together_and_left_open_in_another_zone():
+    keys = {"StudyDate": "20240102-20240103", "StudyTime": "12-13"}
+    assert found(query(**keys), summary()) == []
+    assert found(query(**keys), summary(DICOMStudyDate="20240103"))[0][1] is True
+    assert found(query(**keys), summary(DICOMStudyTime=None))[0][1] is False
+    elsewhere = parse(
+        Level.STUDY, [("StudyDate", "20240103"), ("TimezoneOffsetFromUTC", "+0900")], {}
+    )
+    assert found(elsewhere, summary())[0][1] is False

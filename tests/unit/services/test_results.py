@@ -1,64 +1,22 @@
 """Results: what forms a study, a series or an instance, whether it matches, and what it says."""
 
 import base64
-import json
 
 import pytest
 
-from gateway.dicom import tags
+from gateway.dicom import elements
 from gateway.dicomweb.query import Level, Query, parse
-from gateway.imagesets import document
 from gateway.services import results
 from tests.unit.services.memory import PIXELS, image_set, instance
-
-ROOT = "https://gateway.example/dicomweb"
-
-
-def parsed(*documents):
-    """The instances of several image sets, in their order."""
-    return [
-        one
-        for number, content in enumerate(documents)
-        for one in document.parse(
-            f"{number:032x}", json.dumps(_with_frames(content)).encode()
-        ).instances.values()
-    ]
-
-
-def _with_frames(content):
-    for series in content["Study"]["Series"].values():
-        for one in series["Instances"].values():
-            one["ImageFrames"] = [{"ID": str(frame)} for frame in one["ImageFrames"]]
-    return content
-
-
-def keys(**named):
-    return {
-        tuple(tags.parse_tag(part) for part in name.split("__")): (
-            value if isinstance(value, tuple) else (value,)
-        )
-        for name, value in named.items()
-    }
-
-
-def unit(level, *documents):
-    [found] = results.group(level, parsed(*documents))
-    return found
-
-
-def encoded(query, *documents, limit=1024):
-    return results.encode(query, unit(query.level, *documents), ROOT, limit)
-
-
-def values(result):
-    return {
-        tags.by_tag(int(tag, 16)).keyword: element.get("Value") for tag, element in result.items()
-    }
-
-
-TWO_SERIES = (
-    image_set("1", "1.1", instance("1.1.1", 1), instance("1.1.2", 2, ImageComments="second")),
-    image_set("1", "1.2", instance("1.2.1", 1), at_series={"Modality": "MR", "SeriesNumber": "2"}),
+from tests.unit.services.resulting import (
+    ROOT,
+    TWO_SERIES,
+    cut,
+    encoded,
+    keys,
+    matches,
+    parsed,
+    values,
 )
 
 
@@ -121,7 +79,7 @@ def test_of_equal_instances_the_first_counts_once():
 )
 def test_a_study_matches_where_one_instance_meets_all_keys(named, expected):
     query = Query(Level.STUDY, keys(**named))
-    assert results.matches(query, unit(Level.STUDY, *TWO_SERIES)) is expected
+    assert matches(query, *TWO_SERIES) is expected
 
 
 @pytest.mark.parametrize(
@@ -137,7 +95,7 @@ def test_a_study_matches_where_one_instance_meets_all_keys(named, expected):
 )
 def test_a_series_matches(named, expected):
     query = Query(Level.SERIES, keys(**named))
-    assert results.matches(query, unit(Level.SERIES, TWO_SERIES[0])) is expected
+    assert matches(query, TWO_SERIES[0]) is expected
 
 
 @pytest.mark.parametrize(
@@ -157,7 +115,7 @@ def test_an_instance_matches_also_within_sequences(named, expected):
         "1", "1.1", instance("1.1.1"), at_series={"RequestAttributesSequence": requests}
     )
     query = Query(Level.INSTANCE, keys(**named))
-    assert results.matches(query, unit(Level.INSTANCE, content)) is expected
+    assert matches(query, content) is expected
 
 
 def test_what_a_study_says():
@@ -168,9 +126,12 @@ def test_what_a_study_says():
         "AccessionNumber": ["ACC1"],
         "InstanceAvailability": ["ONLINE"],
         "ModalitiesInStudy": ["CT", "MR"],
+        "ReferringPhysicianName": None,
         "RetrieveURL": [f"{ROOT}/studies/1"],
         "PatientName": [{"Alphabetic": "Phantom^One"}],
         "PatientID": ["PHANTOM"],
+        "PatientBirthDate": None,
+        "PatientSex": None,
         "StudyInstanceUID": ["1"],
         "StudyID": ["S1"],
         "NumberOfStudyRelatedSeries": [2],
@@ -237,9 +198,7 @@ def test_included_attributes_of_the_level():
         at_study={"StudyDescription": "Chest"},
         at_series={"BodyPartExamined": "CHEST"},
     )
-    include = frozenset(
-        map(tags.parse_tag, ("StudyDescription", "BodyPartExamined", "ImageComments"))
-    )
+    include = frozenset(keys(StudyDescription="", BodyPartExamined="", ImageComments=""))
     for level, expected in (
         (Level.STUDY, {"StudyDescription"}),
         (Level.SERIES, {"StudyDescription", "BodyPartExamined"}),
@@ -262,7 +221,7 @@ def test_the_available_syntaxes_are_told_when_asked_for():
     content = image_set(
         "1", "1.1", instance("1.1.1", frames=["f"], stored="1.2.840.10008.1.2.4.202", **PIXELS)
     )
-    asked = Query(Level.INSTANCE, include=frozenset({0x00083002}))
+    asked = Query(Level.INSTANCE, include=frozenset({(0x00083002,)}))
     expected = ["1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.1"]
     assert values(encoded(asked, content))["AvailableTransferSyntaxUID"] == expected
     everything = Query(Level.INSTANCE, include_all=True)
@@ -273,7 +232,7 @@ def test_the_available_syntaxes_are_told_when_asked_for():
 def test_native_pixels_and_none_at_all_have_one_syntax():
     for frames in ([], ["f"]):
         content = image_set("1", "1.1", instance("1.1.1", frames=frames, **PIXELS))
-        asked = Query(Level.INSTANCE, include=frozenset({0x00083002}))
+        asked = Query(Level.INSTANCE, include=frozenset({(0x00083002,)}))
         found = values(encoded(asked, content))["AvailableTransferSyntaxUID"]
         assert found == ["1.2.840.10008.1.2.1"]
 
@@ -285,10 +244,10 @@ def test_computed_attributes_are_never_taken_from_what_is_stored():
     assert found["NumberOfStudyRelatedInstances"] == [1]
     assert found["RetrieveURL"] == [f"{ROOT}/studies/1"]
     assert found["InstanceAvailability"] == ["ONLINE"]
-    below = values(encoded(Query(Level.INSTANCE, include_all=True), content))
+    below = values(encoded(Query(Level.INSTANCE, include_all=True), content, whole=False))
     assert "NumberOfStudyRelatedInstances" not in below
     asked = Query(Level.STUDY, keys(NumberOfStudyRelatedInstances="99"))
-    assert not results.matches(asked, unit(Level.STUDY, content))
+    assert not matches(asked, content)
 
 
 def test_large_values_are_links_to_the_instance():
@@ -299,3 +258,51 @@ def test_large_values_are_links_to_the_instance():
     link = f"{ROOT}/studies/1/series/1.1/instances/1.1.1/bulkdata/00282000"
     assert linked == {"vr": "OB", "BulkDataURI": link}
     assert encoded(asked, content, limit=100)["00282000"] == {"vr": "OB", "InlineBinary": profile}
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        (slice(None), ["1.1.1", "1.1.2", "1.2.1"]),
+        (slice(1, 2), ["1.1.2"]),
+        (slice(2, 9), ["1.2.1"]),
+        (slice(3, 9), []),
+        (slice(0, 0), []),
+    ],
+)
+def test_a_cut_counts_all_and_gives_some(where, expected):
+    found = cut(Query(Level.INSTANCE), *TWO_SERIES[::-1], where=where)
+    assert found.count == 3
+    assert [elements.text(one.dataset, 0x00080018) for one in found.results] == expected
+
+
+def test_what_is_decided_is_not_matched_again():
+    query = Query(Level.STUDY, keys(PatientID="X"))
+    assert cut(query, *TWO_SERIES).count == 0
+    assert cut(query, *TWO_SERIES, decided=True).count == 1
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        ({"00231001": "ours"}, False),
+        ({"00230010": "ACME", "00231001": "ours"}, True),
+        ({"00230010": "ACME", "00231001": "theirs"}, False),
+    ],
+)
+def test_private_keys_go_by_their_creator(named, expected):
+    own = {"00230010": "OTHER", "00230011": "ACME", "00231001": "theirs", "00231101": "ours"}
+    content = image_set("1", "1.1", instance("1.1.1", **own))
+    assert matches(Query(Level.STUDY, keys(**named)), content) is expected
+
+
+def test_an_attribute_of_an_instance_overrides_that_of_its_series():
+    """Also where only the attributes that decide are read."""
+    content = image_set(
+        "1", "1.1", instance("1.1.1", StudyDescription="Own"), instance("1.1.2"),
+        at_study={"StudyDescription": "Common"},
+    )  # fmt: skip
+    for text, expected in (("Own", ["1.1.1"]), ("Common", ["1.1.2"])):
+        query = Query(Level.INSTANCE, keys(StudyDescription=text))
+        found = cut(query, content).results
+        assert [elements.text(one.dataset, 0x00080018) for one in found] == expected
