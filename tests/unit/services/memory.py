@@ -180,6 +180,10 @@ class MemoryHealthImaging:
         summary, document = self._sets[name]
         self._sets[name] = (summary, document[: len(document) // 2])
 
+    def remove(self, name: str) -> None:
+        """Delete an image set, with all of its versions."""
+        del self._sets[name], self._index[name]
+
     def count(self, operation: str) -> int:
         """How often an operation was called; each page of a search is a call."""
         return sum(name == operation for name, _ in self.calls)

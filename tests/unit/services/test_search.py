@@ -116,6 +116,7 @@ def test_a_search_that_is_ended_early_says_so():
         assert len(cut.results) < 120
         [warning] = cut.warnings
         assert "ended after 50 image sets" in warning
+        assert cut.total is None
     assert len(search(remote, "PatientID=PHANTOM&limit=5").results) == 5
 
 
@@ -127,11 +128,96 @@ def test_what_fits_exactly_was_not_ended():
     assert (len(answer.results), answer.warnings) == (50, [])
 
 
-def test_fuzzy_matching_is_not_claimed():
-    answer = search(hospital(), "fuzzymatching=true&PatientName=Phantom^Two")
-    assert uids(answer) == ["2"]
-    assert "fuzzymatching" in answer.warnings[0]
-    assert search(hospital(), "fuzzymatching=false").warnings == []
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("PatientName=Two Fantom", ["2"]),
+        ("PatientName=Phantom^Two", ["2"]),
+        ("PatientName=*wo*", ["2"]),
+        ("PatientName=one", ["1", "3"]),
+        ("PatientName=Three", []),
+    ],
+)
+def test_fuzzy_names(text, expected):
+    answer = search(hospital(), f"fuzzymatching=true&{text}")
+    assert (uids(answer), answer.warnings) == (expected, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "total"),
+    [
+        ("", 3),
+        ("limit=1", 3),
+        ("limit=0", 3),
+        ("offset=2", 3),
+        ("offset=7", 3),
+        ("PatientID=nobody", 0),
+        ("PatientName=*TWO", 1),
+        ("InstanceNumber=1&limit=1", 3),
+        ("BodyPartExamined=HEAD", 1),
+    ],
+)
+def test_the_total(text, total):
+    assert search(hospital(), text).total == total
+
+
+def test_the_total_of_the_levels_and_of_an_image_set():
+    assert search(hospital(), "limit=1", SERIES).total == 4
+    assert search(hospital(), "limit=1", INSTANCE).total == 6
+    remote = hospital()
+    [(name, _), *_] = _documents(remote)
+    answer = search(remote, f"imageSetId={name}&limit=1", INSTANCE)
+    assert answer.total == len(answer.results) + (1 if answer.warnings else 0)
+
+
+def test_what_is_not_computed_is_left_out_and_said_so():
+    for text in ("includefield=NumberOfPatientRelatedStudies", "NumberOfPatientRelatedStudies="):
+        answer = search(hospital(), text)
+        assert len(answer.results) == 3
+        assert "NumberOfPatientRelatedStudies" in answer.warnings[0]
+        assert not any("00201200" in one for one in answer.results)
+
+
+@pytest.mark.parametrize(
+    ("text", "level", "expected"),
+    [
+        ("NumberOfStudyRelatedSeries=2", SERIES, ["1.10", "1.2"]),
+        ("NumberOfStudyRelatedInstances=2", INSTANCE, ["2.1.1", "2.1.2"]),
+        ("NumberOfStudyRelatedInstances=3&SeriesInstanceUID=1.2", SERIES, ["1.2"]),
+        ("NumberOfStudyRelatedInstances=3&SeriesInstanceUID=2.1", SERIES, []),
+        ("NumberOfSeriesRelatedInstances=2", INSTANCE, ["2.1.1", "2.1.2", "1.2.1", "1.2.2"]),
+        ("ModalitiesInStudy=CT%5CMR&multiplevaluematching=true", SERIES, ["1.10", "1.2"]),
+        ("ModalitiesInStudy=CT%5CMR", SERIES, ["2.1", "1.10", "1.2"]),
+        ("emptyvaluematching=true&ModalitiesInStudy=%22%22", SERIES, ["3.1"]),
+        ("emptyvaluematching=true&Modality=%22%22", SERIES, ["3.1"]),
+        ("emptyvaluematching=true&BodyPartExamined=%22%22", SERIES, ["2.1", "3.1"]),
+        ("emptyvaluematching=true&StudyDate=%22%22", SERIES, ["3.1"]),
+        ("StudyDate=20240101-20240301&StudyTime=12-09", SERIES, ["1.10", "1.2"][:0]),
+        ("StudyDate=20240101-20240301&StudyTime=09-12", SERIES, ["2.1", "1.10", "1.2"]),
+        ("StudyDate=20240101-20240301&StudyTime=11-10", SERIES, ["2.1"]),
+        ("StudyDate=20240101-&StudyTime=11-", SERIES, ["2.1"]),
+        ("StudyDate=20240101&StudyTime=11-", SERIES, []),
+    ],
+)
+def test_series_and_instances_by_key(text, level, expected):
+    assert uids(search(hospital(), text, level), level) == expected
+
+
+def test_the_zone_of_a_query():
+    remote = MemoryHealthImaging()
+    for number, zone in enumerate(("+0000", "-1000", None)):
+        series = f"1.{number}.1"
+        study = {"StudyDate": "20240101", "StudyTime": "1500"}
+        own = {"TimezoneOffsetFromUTC": zone} if zone else {}
+        remote.add(image_set(f"1.{number}", series, instance(f"{series}.1", **own), at_study=study))
+    for date, zone, expected in (
+        ("20240101", "%2B0000", ["1.0", "1.2"]),
+        ("20240102", "%2B0000", ["1.1"]),
+        ("20240102", "%2B0900", ["1.0", "1.1"]),
+        ("20240101-20240102", "-1000", ["1.0", "1.1", "1.2"]),
+    ):
+        answer = search(remote, f"StudyDate={date}&TimezoneOffsetFromUTC={zone}")
+        assert uids(answer) == expected, (date, zone)
 
 
 @pytest.mark.parametrize(
@@ -161,6 +247,13 @@ def test_fuzzy_matching_is_not_claimed():
         ("StudyDate=20240101%5C20240301", ["2", "1"]),
         ("StudyDate=", ["2", "1", "3"]),
         ("StudyTime=10-11", ["2", "1"]),
+        ("SOPClassesInStudy=1.2.840.10008.5.1.4.1.1.2", ["2", "1", "3"]),
+        ("SOPClassesInStudy=1.2.840.10008.5.1.4.1.1.4", []),
+        ("NumberOfSeriesRelatedInstances=1", ["1", "3"]),
+        ("NumberOfSeriesRelatedInstances=1&Modality=MR", []),
+        ("PatientID=%22%22", []),
+        ("emptyvaluematching=true&PatientID=%22%22", []),
+        ("emptyvaluematching=true&AccessionNumber=A2%5C%22%22", ["2"]),
         ("PatientBirthDate=", ["2", "1", "3"]),
         ("PatientBirthDate=19700101", []),
         ("PatientID=P1&AccessionNumber=A2", []),

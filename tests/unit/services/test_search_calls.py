@@ -106,7 +106,9 @@ def test_counting_on_ends_where_it_would_be_dear():
     answer = search(remote, "InstanceNumber=1&limit=5", fetch_ahead=1)
     assert uids(answer) == [f"1.{number:03d}" for number in range(5)]
     assert 200 < remote.count("metadata") < 300
-    assert "additional results" in answer.warnings[0]
+    [warning] = answer.warnings
+    assert "There are at least" in warning
+    assert answer.total is None
     deep = search(remote, "InstanceNumber=1&limit=5&offset=290")
     assert uids(deep) == [f"1.{number:03d}" for number in range(290, 295)]
 
@@ -142,6 +144,16 @@ KEYS = st.sampled_from(
         "InstanceNumber=2",
         "PatientBirthDate=",
         "SeriesNumber=1&StudyTime=10-12",
+        "StudyDate=20240101-20240103&StudyTime=10-12",
+        "fuzzymatching=true&PatientName=Fantom tree",
+        "emptyvaluematching=true&Modality=%22%22",
+        "emptyvaluematching=true&ModalitiesInStudy=%22%22%5CUS",
+        "multiplevaluematching=true&ModalitiesInStudy=CT%5CMR",
+        "NumberOfStudyRelatedSeries=2",
+        "NumberOfStudyRelatedInstances=2&Modality=CT",
+        "NumberOfSeriesRelatedInstances=2",
+        "SOPClassesInStudy=1.2.840.10008.5.1.4.1.1.2&ModalitiesInStudy=MR",
+        "StudyDate=20240102&TimezoneOffsetFromUTC=-0500",
     ]
 )
 TOLD = (
@@ -185,11 +197,14 @@ def stored(sets, silent):
 )
 def test_what_a_search_tells_makes_it_cheaper_and_nothing_else(sets, text, level):
     """The documents alone give the same results as the short cut by the search's attributes."""
-    by_uid = [
-        sorted(search(remote, text, level).results, key=lambda one: one[UIDS[level]]["Value"])
+    told, untold = (
+        {one[UIDS[level]]["Value"][0]: one for one in search(remote, text, level).results}
         for remote in (stored(sets, ()), stored(sets, TOLD))
-    ]
-    assert by_uid[0] == by_uid[1]
+    )
+    for one in (*told.values(), *untold.values()):
+        if level is not STUDY:  # what is computed from a study is said where it is known
+            one.pop("00080061", None), one.pop("00201206", None), one.pop("00201208", None)
+    assert told == untold
 
 
 @hypothesis_settings(deadline=None, max_examples=60)
