@@ -55,6 +55,7 @@ def test_all_studies_the_newest_first_with_their_attributes(search, hospital):
         names = one["00100010"]["Value"][0]
         assert "=".join(names.values()) == str(first.PatientName)
         assert "00081030" not in one
+        assert one["00080061"]["Value"]
         assert set(one) <= {
             "00080005", "00080020", "00080030", "00080050", "00080056", "00080061", "00080090",
             "00081190", "00100010", "00100020", "00100030", "00100040", "0020000D", "00200010",
@@ -207,11 +208,69 @@ def test_includefield_in_all_its_forms(search):
     assert one["00083002"]["Value"] == ["1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.1"]
 
 
-def test_fuzzy_matching_is_not_claimed(search):
-    response = search("/studies", fuzzymatching="true", PatientName="Muster*")
-    assert len(response.json()) == 3
-    assert "fuzzymatching" in response.headers["warning"]
-    assert "warning" not in search("/studies", fuzzymatching="false").headers
+@pytest.mark.parametrize(
+    ("name", "patients"),
+    [
+        ("Muster*", {"P1"}),
+        ("*uste*", {"P1"}),
+        ("anna muster", {"P1"}),
+        ("Mustre^Ana", {"P1"}),
+        ("Mueller", {"P2"}),
+        ("Jorg Muller", {"P2"}),
+        ("Jane", {"P3"}),
+        ("ドウジェーン", {"P3"}),
+        ("Nobody", set()),
+    ],
+)
+def test_fuzzy_names(search, hospital, name, patients):
+    response = search("/studies", fuzzymatching="true", PatientName=name)
+    assert "warning" not in response.headers
+    found = {value(one, "00100020") for one in response.json()}
+    assert found == patients
+    assert len(response.json()) == 3 * len(patients)
+
+
+def test_totals(search, hospital):
+    for path, total in (
+        ("/studies", 9),
+        ("/series", len({d.SeriesInstanceUID for d in hospital.datasets})),
+        ("/instances", len(hospital.datasets)),
+        (f"/studies/{UID}.0.0/instances", 3),
+    ):
+        for limit in (0, 1, 500):
+            assert search(path, limit=limit).headers["x-total-count"] == str(total)
+    assert search("/studies", PatientID="P1").headers["x-total-count"] == "3"
+    assert search("/studies", InstanceNumber="2").headers["x-total-count"] == "9"
+
+
+def test_results_of_the_whole_service_say_what_is_known_of_their_studies(search, hospital):
+    for path in ("/series", "/instances"):
+        for one in search(path).json():
+            members = [d for d in hospital.datasets if d.StudyInstanceUID == value(one, "0020000D")]
+            assert one["00080061"]["Value"] == sorted({d.Modality for d in members})
+            assert value(one, "00201206") == len({d.SeriesInstanceUID for d in members})
+            assert value(one, "00201209") == 3
+    [one, *_] = search(f"/studies/{UID}.0.1/series", includefield="ModalitiesInStudy").json()
+    assert one["00080061"]["Value"] == ["CT", "MR"]
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "attributes"),
+    [
+        ("/studies", {"NumberOfStudyRelatedInstances": "6"}, {"00201208": 6}),
+        ("/series", {"NumberOfStudyRelatedSeries": "2"}, {"00201206": 2}),
+        ("/instances", {"NumberOfStudyRelatedSeries": "1"}, {"00201206": 1}),
+        ("/studies", {"SOPClassesInStudy": "1.2.840.10008.5.1.4.1.1.2"}, {}),
+        ("/studies", {"InstanceAvailability": "ONLINE"}, {}),
+    ],
+)
+def test_computed_attributes_are_keys(search, path, parameters, attributes):
+    everything = search(path).json()
+    found = search(path, **parameters).json()
+    assert found
+    for tag, expected in attributes.items():
+        assert {value(one, tag) for one in found} == {expected}
+        assert len(found) == len([one for one in everything if value(one, tag) == expected])
 
 
 @pytest.mark.parametrize(
@@ -228,6 +287,11 @@ def test_fuzzy_matching_is_not_claimed(search):
         ("includefield", "Nonsense"),
         ("0010002", "x"),
         ("imageSetId", "short"),
+        ("emptyvaluematching", "1"),
+        ("multiplevaluematching", ""),
+        ("TimezoneOffsetFromUTC", "CET"),
+        ("NumberOfPatientRelatedStudies", "3"),
+        ("StudyDate", '""'),
     ],
 )
 def test_a_bad_parameter_is_named(search, name, text):

@@ -84,6 +84,7 @@ SAMPLES = {
     "search_max_image_sets": "51",
     "search_max_results": "11",
     "search_ttl": "0.5",
+    "search_paging_seconds": "60.0",
     "inline_limit": "13",
     "viewport_max_side": "512",
     "thumbnail_side": "64",

@@ -367,11 +367,11 @@ def test_files_are_parts_and_one_may_stand_alone(app):
 
 
 def test_results_that_are_left_are_told_in_a_header(app):
-    response, _ = visit(app, "/dicomweb/instances?limit=1&fuzzymatching=true")
+    response, _ = visit(app, "/dicomweb/instances?limit=1&includefield=00201200")
     found = response.headers.get_list("warning")
     assert len(found) == 2
     assert "1 additional results" in found[0]
-    assert "fuzzymatching" in found[1]
+    assert "NumberOfPatientRelatedStudies" in found[1]
 
 
 def test_a_broken_frame_is_500_where_it_must_be_decoded(remote):
