@@ -8,6 +8,7 @@ whole, too.
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from jellyfish import metaphone
@@ -27,25 +28,27 @@ and to Metaphone both pairs sound the same."""
 def fuzzy(key: str) -> NameTest:
     """The test of ``key``."""
     literal = names.literal(key)
-    wanted = list(dict.fromkeys(word.strip("*") for word in _words(names.groups(key))))
+    wanted = list(dict.fromkeys(word.strip("*") for group in _words(key) for word in group))
     tests = [_close_to(word) for word in wanted if word]
     joined = "" if any(map(wildcards.is_pattern, wanted)) else "".join(wanted)
 
     def meets(name: str) -> bool:
         if literal(name):
             return True
-        found = names.groups(name)
-        words = _words(found)
+        found = _words(name)
+        words = [word for group in found for word in group]
         if tests and all(any(map(test, words)) for test in tests):
             return True
-        return bool(joined) and any("".join(_words([one])).startswith(joined) for one in found)
+        return bool(joined) and any("".join(group).startswith(joined) for group in found)
 
     return meets
 
 
-def _words(groups: list[str]) -> list[str]:
-    text = "=".join(groups).replace("'", "")
-    return [word for word in _BREAK.split(text) if word]
+@lru_cache(names.REMEMBERED)
+def _words(name: str) -> tuple[tuple[str, ...], ...]:
+    """The words of each component group."""
+    texts = (group.replace("'", "") for group in names.groups(name))
+    return tuple(tuple(filter(None, _BREAK.split(text))) for text in texts)
 
 
 def _close_to(word: str) -> Callable[[str], bool]:

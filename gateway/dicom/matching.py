@@ -64,13 +64,11 @@ class Matcher:
 
     def on(self, attributes: frozenset[int]) -> "Matcher":
         """The keys on one of ``attributes`` alone."""
-        kept = tuple(one for one in self.conditions if one.tags & attributes)
-        return Matcher(kept, self.tags, self.whole)
+        return _matcher(one for one in self.conditions if one.tags & attributes)
 
     def without(self, attributes: frozenset[int]) -> "Matcher":
         """The keys on none of ``attributes``."""
-        kept = tuple(one for one in self.conditions if not one.tags & attributes)
-        return Matcher(kept, self.tags, self.whole)
+        return _matcher(one for one in self.conditions if not one.tags & attributes)
 
     def item_meets(self, tag: int, item: DataSet) -> bool:
         """Whether an item of the sequence ``tag`` meets the keys into it."""
@@ -88,7 +86,11 @@ def _zone(found: Found) -> str:
 
 def matcher(keys: Keys, modes: Modes = LITERAL, every: Iterable[Path] = ()) -> Matcher:
     """The matcher of ``keys``; ``every`` are those of which all values have to match."""
-    found = _conditions(keys, modes, frozenset(every))
+    return _matcher(_conditions(keys, modes, frozenset(every)))
+
+
+def _matcher(conditions: Iterable[Condition]) -> Matcher:
+    found = tuple(conditions)
     looked_at = frozenset(tag for condition in found for tag in condition.tags)
     if found:
         looked_at |= {TIMEZONE_OFFSET}

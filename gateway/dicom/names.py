@@ -7,7 +7,8 @@ left out at the end are empty. A star reaches over components, a question mark d
 
 import re
 from collections.abc import Callable
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 from unicodedata import combining, normalize
 
 from gateway.dicom import wildcards
@@ -21,20 +22,26 @@ _SIGNS: Final = str.maketrans(
     | {"\u3000": " ", "\u00a0": " "}
 )
 _STROKES: Final = str.maketrans(
-    {
-        "ø": "o",
-        "ł": "l",
-        "đ": "d",
-        "ð": "d",
-        "ħ": "h",
-        "ŧ": "t",
-        "\u0131": "i",
-        "æ": "ae",
-        "œ": "oe",
-    }
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "\u0131": "i"}
+    | {"æ": "ae", "œ": "oe"}
 )
 """Letters that Unicode does not take apart into a letter and its accent."""
 
+REMEMBERED: Final = 16_384  # names of one search, which are folded again for each of its keys
+_FIRST_IDEOGRAPH: Final = 0x3000
+
+
+class _Plain(dict[int, Any]):
+    """What ``str.translate`` makes of a decomposed letter, worked out when it is first met."""
+
+    def __missing__(self, letter: int) -> Any:
+        found = None if _is_accent(chr(letter)) else _STROKES.get(letter, letter)
+        if letter < _FIRST_IDEOGRAPH:
+            self[letter] = found
+        return found
+
+
+_PLAIN: Final = _Plain()
 _AROUND_COMPONENT: Final = re.compile(r" *\^ *")
 _SPACES: Final = re.compile(r"\s+")
 _MAX_GROUPS: Final = 3
@@ -48,9 +55,8 @@ def fold(text: str) -> str:
     """
     if text.isascii():
         return text.casefold().replace("`", "'")
-    plain = normalize("NFKD", normalize("NFKD", text.translate(_SIGNS)).casefold())
-    kept = "".join(letter for letter in plain if not _is_accent(letter))
-    return normalize("NFC", kept.translate(_STROKES))
+    apart = normalize("NFKD", normalize("NFKD", text.translate(_SIGNS)).casefold())
+    return normalize("NFC", apart.translate(_PLAIN))
 
 
 def _is_accent(letter: str) -> bool:
@@ -59,10 +65,11 @@ def _is_accent(letter: str) -> bool:
     return place == 1 or 10 <= place <= 36 or place >= 200
 
 
-def groups(name: str) -> list[str]:
+@lru_cache(REMEMBERED)
+def groups(name: str) -> tuple[str, ...]:
     """The component groups of ``name``, folded: alphabetic, ideographic and phonetic."""
     parts = name.strip(" \0").split("=", _MAX_GROUPS - 1)
-    return [_normal(part) for part in parts]
+    return tuple(map(_normal, parts))
 
 
 def _normal(group: str) -> str:
@@ -89,9 +96,9 @@ def _anything(_: str) -> bool:
     return True
 
 
-def _candidates(found: list[str]) -> list[str]:
+def _candidates(found: tuple[str, ...]) -> tuple[str, ...]:
     """What a key of one group may match: each group, and the name as a whole."""
-    return found if len(found) == 1 else ["=".join(found).rstrip("="), *found]
+    return found if len(found) == 1 else ("=".join(found).rstrip("="), *found)
 
 
 def _test(key: str) -> NameTest:

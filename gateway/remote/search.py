@@ -4,7 +4,7 @@ HealthImaging matches one attribute exactly, or a range of study dates; the plan
 most selective one that the query has, and everything else is matched on what comes back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
@@ -101,10 +101,12 @@ SUMMARY_TAGS: Final[Mapping[int, tuple[str, str]]] = {
 """The attributes that a search result carries: tag, its name there, and its VR."""
 
 
-def told(tags: Mapping[str, Any]) -> dict[int, Element]:
-    """The elements that a search result with ``tags`` tells; it can lack any of them."""
-    return {
-        tag: (tag, vr, [str(tags[name])])
-        for tag, (name, vr) in SUMMARY_TAGS.items()
-        if tags.get(name) is not None
-    }
+def told(tags: Mapping[str, Any], wanted: Iterable[int]) -> dict[int, Element]:
+    """The elements of ``wanted`` that a search result with ``tags`` tells; it can lack any."""
+    found = {}
+    for tag in wanted:
+        known = SUMMARY_TAGS.get(tag)
+        value = tags.get(known[0]) if known else None
+        if known and value is not None:
+            found[tag] = (tag, known[1], [str(value)])
+    return found

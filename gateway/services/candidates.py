@@ -83,7 +83,8 @@ def _candidate(
     decidable: bool,
 ) -> Iterable[Candidate]:
     """The candidate that ``members`` are; none if they surely do not match."""
-    verdicts = {criteria.within.verdict(planner.told(item.tags)) for item in members}
+    within = criteria.within
+    verdicts = {within.verdict(planner.told(item.tags, within.tags)) for item in members}
     if verdicts == {False}:
         return ()
     level = criteria.query.level
@@ -94,23 +95,18 @@ def _candidate(
 
 def _study_verdict(criteria: Criteria, members: list[Summary]) -> bool | None:
     """Whether a study meets the keys on what is computed from it; None: documents decide."""
-    verdicts = [
-        _has_modalities(criteria, members)
-        if condition.tags == {attributes.MODALITIES_IN_STUDY}
-        else None
-        for condition in criteria.of_study.conditions
-    ]
-    if False in verdicts:
-        return False
-    return None if None in verdicts else True
+    if not criteria.of_study.conditions:
+        return True
+    modalities = _has_modalities(criteria, members)
+    alone = len(criteria.modalities.conditions) == len(criteria.of_study.conditions)
+    return modalities if alone or modalities is False else None
 
 
 def _has_modalities(criteria: Criteria, members: list[Summary]) -> bool | None:
     values = [item.tags.get(_MODALITY) for item in members]
     known = [str(value) for value in values if value is not None]
     element: Element = (attributes.MODALITIES_IN_STUDY, "CS", known)
-    matcher = criteria.of_study.on(frozenset({attributes.MODALITIES_IN_STUDY}))
-    met = matcher.meets({element[0]: element})
+    met = criteria.modalities.meets({element[0]: element})
     if len(known) == len(values):
         return met
     return True if met and known else None

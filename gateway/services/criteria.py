@@ -13,15 +13,16 @@ from gateway.dicomweb.selection import Selection
 class Criteria:
     """The keys and fields of ``query``.
 
-    ``whole`` are all keys, ``of_study`` those on attributes that are computed from a whole study,
-    ``within`` the others. ``stored`` are the attributes that decide and are not computed, ``names``
-    the keys by which a document has them.
+    ``whole`` are all keys, ``of_study`` those on attributes that are computed from a whole study
+    (``modalities`` those on Modalities in Study), ``within`` the others. ``stored`` are the
+    attributes that decide and are not computed, ``names`` the keys by which a document has them.
     """
 
     query: Query
     selection: Selection
     whole: Matcher
     of_study: Matcher
+    modalities: Matcher
     within: Matcher
     stored: frozenset[int]
     names: frozenset[str]
@@ -47,6 +48,7 @@ def criteria(query: Query) -> Criteria:
         selection.selection(query),
         whole,
         whole.on(attributes.COMPUTED_OF_STUDY),
+        whole.on(frozenset({attributes.MODALITIES_IN_STUDY})),
         whole.without(attributes.COMPUTED_OF_STUDY),
         stored,
         frozenset(name for tag in stored for name in _names(tag)),

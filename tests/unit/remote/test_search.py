@@ -240,7 +240,8 @@ def matches(query, attributes):
 
 
 def may_match(query, tags):
-    return matching.matcher(query.matches, query.modes).verdict(told(tags)) is not False
+    matcher = matching.matcher(query.matches, query.modes)
+    return matcher.verdict(told(tags, matcher.tags)) is not False
 
 
 @pytest.fixture(scope="module")
