@@ -70,7 +70,7 @@ class GatewaySettings(BaseSettings):
         "(as `merge`, and answers say what comes from them).",
     )
     frame_max_age: int = Field(
-        86_400,
+        3_600,
         ge=0,
         le=31_536_000,
         description="Seconds for which a client may keep frames without asking again.",

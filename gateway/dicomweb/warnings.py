@@ -29,6 +29,11 @@ def left_out(keyword: str) -> str:
     return _warning(f"{keyword} is not computed and has been left out")
 
 
+def not_primary() -> str:
+    """What is answered is, at least in part, of image sets that are not primary."""
+    return _warning("The answer takes in image sets that are not primary")
+
+
 def annotations(values: Iterable[str]) -> str:
     """Kinds of text that were to be burnt in are not known (PS3.18 8.3.5.1.1)."""
     return _warning(f"The following annotation values are not supported: {', '.join(values)}")

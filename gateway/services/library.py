@@ -127,6 +127,13 @@ class Library:
             async for found in documents:
                 yield found
 
+    async def secondary(self, address: Address) -> Mapping[str, int | None]:
+        """The versions of the image sets at ``address`` that answers say are not primary, by id."""
+        if self._policy != "flag":
+            return {}
+        held = await self.held(address)
+        return {one.image_set_id: one.version for one in held if one.primary is False}
+
     async def study(
         self, datastore_id: str, study: str, as_of: int | None = None
     ) -> tuple[Summary, ...]:

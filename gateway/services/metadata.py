@@ -1,14 +1,14 @@
 """Retrieve Metadata (PS3.18 10.4.1.1.2): JSON or XML of a study, a series or an instance."""
 
 from bisect import insort
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from functools import partial
 from typing import Any, Final
 
 import orjson
 
-from gateway.dicom import jsonmodel, xmlmodel
+from gateway.dicom import jsonmodel, provenance, xmlmodel
 from gateway.dicom.bulkdata import ELSEWHERE, BulkLink
 from gateway.dicom.elements import DataSet
 from gateway.dicom.image import pixel_element
@@ -18,6 +18,9 @@ from gateway.services.compute import Compute
 from gateway.services.library import Library
 
 _AT_ONCE: Final = 100
+
+Flags = Mapping[str, int | None]
+"""The versions, by id, of image sets of which the answer says that they are not primary."""
 
 
 def described(instance: Instance) -> DataSet:
@@ -49,9 +52,10 @@ class Metadata:
             NotFound: there are none; before anything is yielded.
         """
         opening = b"["
+        flags = await self._library.secondary(address)
         async with aclosing(self._instances(address)) as groups:
             async for group in groups:
-                yield opening + await self._compute.run(self._json, group, root)
+                yield opening + await self._compute.run(self._json, group, root, flags)
                 opening = b","
         yield b"]"
 
@@ -61,9 +65,10 @@ class Metadata:
         Raises:
             NotFound: there are none; before anything is yielded.
         """
+        flags = await self._library.secondary(address)
         async with aclosing(self._instances(address)) as groups:
             async for group in groups:
-                for document in await self._compute.run(self._xml, group, root):
+                for document in await self._compute.run(self._xml, group, root, flags):
                     yield document
 
     async def _instances(self, address: Address) -> AsyncGenerator[list[Instance], None]:
@@ -73,11 +78,19 @@ class Metadata:
                 for start in range(0, len(batch), _AT_ONCE):
                     yield batch[start : start + _AT_ONCE]
 
-    def _json(self, group: list[Instance], root: str) -> bytes:
+    def _json(self, group: list[Instance], root: str, flags: Flags) -> bytes:
         found: list[Any] = [
-            jsonmodel.encode(described(one), links(one, root), self._limit) for one in group
+            jsonmodel.encode(_flagged(one, flags), links(one, root), self._limit) for one in group
         ]
         return orjson.dumps(found)[1:-1]
 
-    def _xml(self, group: list[Instance], root: str) -> list[bytes]:
-        return [xmlmodel.encode(described(one), links(one, root), self._limit) for one in group]
+    def _xml(self, group: list[Instance], root: str, flags: Flags) -> list[bytes]:
+        return [
+            xmlmodel.encode(_flagged(one, flags), links(one, root), self._limit) for one in group
+        ]
+
+
+def _flagged(instance: Instance, flags: Flags) -> DataSet:
+    """All attributes; it says so in them where the image set is one of ``flags``."""
+    dataset, source = described(instance), instance.image_set_id
+    return provenance.marked(dataset, source, flags[source]) if source in flags else dataset

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from gateway import __version__
-from gateway.dicomweb import codings, conditions, multipart
+from gateway.dicomweb import codings, conditions, multipart, warnings
 from gateway.dicomweb.conditions import Outcome
 from gateway.settings import GatewaySettings
 from gateway.web import context, partial
@@ -149,7 +149,7 @@ async def _stored_tag(request: Request) -> str:
     wanted = [scope["path"], scope["query_string"]]
     for name in _NEGOTIATING:
         wanted += [name, *request.headers.getlist(name)]
-    image_sets = (f"{one.image_set_id}/{one.version}" for one in held)
+    image_sets = (f"{one.image_set_id}/{one.version}/{one.primary}" for one in held)
     return conditions.entity_tag(
         services.fingerprint, context.root(request), *wanted, "", *image_sets
     )
@@ -162,6 +162,7 @@ async def _finished(request: Request, response: Response) -> Response:
     entity = await _entity(request)
     if not entity.tag and not isinstance(response, StreamingResponse):
         entity = replace(entity, tag=_made_tag(response))
+    await _flag(request, response)
     response.raw_headers.append((b"vary", b"Accept"))
     response.raw_headers.append((b"cache-control", entity.cache.encode()))
     if entity.tag:
@@ -170,6 +171,22 @@ async def _finished(request: Request, response: Response) -> Response:
     if request.method == "HEAD" and not isinstance(response, StreamingResponse):
         response.body = b""  # its Content-Length stays
     return response
+
+
+async def _flag(request: Request, response: Response) -> None:
+    """Say, if that is the policy, that what is answered comes from image sets not primary."""
+    services = context.services(request)
+    made = request.state.freshness is Freshness.MADE or "study" not in request.path_params
+    if services.settings.image_set_policy != "flag" or made:
+        return
+    library = services.library
+    address = context.address(request)
+    flags = await library.secondary(address)
+    if flags and address.instance is not None:
+        instance = await library.instance(address)
+        flags = {name: flags[name] for name in flags if name == instance.image_set_id}
+    if flags:
+        response.raw_headers.append((b"warning", warnings.not_primary().encode()))
 
 
 def _made_tag(response: Response) -> str:

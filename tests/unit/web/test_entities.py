@@ -28,7 +28,7 @@ BULK = bytes(range(256)) * 8
 SINGLE = "application/octet-stream"
 ENVELOPE = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
 XML = 'multipart/related; type="application/dicom+xml"'
-IMMUTABLE = "private, max-age=86400, immutable"
+IMMUTABLE = "private, max-age=3600, immutable"
 REVALIDATED = "private, no-cache"
 
 RESOURCES = {
