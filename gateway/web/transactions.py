@@ -87,6 +87,8 @@ _URI: Final = (
     Parameter("windowWidth", "Width of the window."),
     Parameter("frameNumber", "The frame, from 1."),
     Parameter("imageQuality", "Quality of lossy compression, from 1 to 100."),
+    Parameter("presentationSeriesUID", "The series of the presentation state."),
+    Parameter("presentationUID", "The presentation state that the image is shown by."),
     *_COMMON[1:],
 )
 
