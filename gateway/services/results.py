@@ -7,9 +7,9 @@ from typing import Final
 import orjson
 
 from gateway.dicom import jsonmodel
+from gateway.dicom.bulkdata import BulkLink
 from gateway.dicom.conditions import by_tag
 from gateway.dicom.elements import DataSet, Element
-from gateway.dicom.jsonmodel import BulkLink
 from gateway.dicom.matching import Matcher
 from gateway.dicomweb import attributes
 from gateway.dicomweb.query import Level

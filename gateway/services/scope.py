@@ -6,8 +6,8 @@ from typing import assert_never
 
 from gateway.codecs import registry
 from gateway.dicom import transfer_syntaxes as ts
+from gateway.dicom.bulkdata import BulkLink
 from gateway.dicom.elements import Element
-from gateway.dicom.jsonmodel import BulkLink
 from gateway.dicomweb import attributes, resources
 from gateway.dicomweb.query import Level
 from gateway.imagesets.document import Instance

@@ -168,8 +168,8 @@ SAMPLES = {
     "offset": "0", "includefield": "all", "quality": "50", "viewport": "8,8", "overlays": "true",
     "window": "1,2,linear", "reduce": "1", "contentType": "image/jpeg", "rows": "8", "columns": "8",
     "region": "0,0,1,1", "windowCenter": "1", "windowWidth": "2", "frameNumber": "1",
-    "imageQuality": "50", "annotation": "patient", "presentationUID": "1.2", "presentationSeriesUID": "1.2",
-    "transferSyntax": "1.2.840.10008.1.2.1",
+    "imageQuality": "50", "annotation": "patient", "presentationUID": "1.2",
+    "presentationSeriesUID": "1.2", "transferSyntax": "1.2.840.10008.1.2.1",
 }  # fmt: skip
 TOGETHER = {
     "presentationUID": ("presentationSeriesUID",),
