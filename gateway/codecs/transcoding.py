@@ -1,6 +1,7 @@
 """Frames brought from the transfer syntax they are stored in to another (PS3.18 8.7.3.4)."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 from gateway.codecs import native, quality as qualities, registry
@@ -29,6 +30,7 @@ class Targets:
     lossy: tuple[str, ...] = ()
 
 
+@lru_cache(1024)
 def targets(stored: str, image: ImagePixel, source: str, *, alone: bool = False) -> Targets:
     """What frames of ``image``, stored in ``stored``, can be brought to beside that.
 

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from typing import Final, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,10 @@ _STRICT: Final = re.compile(rf'{_WORD}=(?:{_WORD}|"(?:[^"\\]|\\.)*")')
 ANYTHING: Final = MediaRange("*/*")
 
 
+Said: TypeAlias = tuple[tuple[MediaRange, ...], tuple[MediaRange, ...], bool]
+"""Ranges, refused ranges, and whether they are read strictly."""
+
+
 class Accept(tuple[MediaRange, ...]):
     """The ranges that a client accepts, the most wanted first.
 
@@ -53,7 +58,13 @@ class Accept(tuple[MediaRange, ...]):
         made.strict = strict
         return made
 
+    @property
+    def said(self) -> Said:
+        """All that is said, as a value that compares."""
+        return tuple(self), self.refused, self.strict
 
+
+@lru_cache(256)
 def parse(header: str, *, strict: bool = False) -> Accept:
     """The ranges of ``header``; ``*/*`` where it is empty.
 

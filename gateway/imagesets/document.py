@@ -4,6 +4,7 @@ import gzip
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 from typing import Any, Final
 
@@ -83,8 +84,11 @@ class Instance:
 
     def pixel(self) -> ImagePixel:
         """The layout of the samples, without the cost of the whole data set."""
-        own = {key: self.attributes[key] for key in _IMAGE_PIXEL if key in self.attributes}
-        return from_dataset(list(elements(own, {}, signed=False)), len(self.frames))
+        said = tuple([self.attributes.get(key) for key in _IMAGE_PIXEL])
+        try:
+            return _pixel(said, len(self.frames))
+        except TypeError:  # a list where one value is meant
+            return _pixel.__wrapped__(said, len(self.frames))
 
     def dataset(self) -> DataSet:
         """All attributes, also those of patient, study and series; no pixel data, no group 2."""
@@ -92,6 +96,13 @@ class Instance:
         own = elements(self.attributes, self.vrs, signed=signed)
         merged = {**self.upper.elements(signed=signed), **{element[0]: element for element in own}}
         return [merged[tag] for tag in sorted(merged) if tag >> 16 > 2 and not is_pixel_data(tag)]
+
+
+@lru_cache(4096)
+def _pixel(said: tuple[Any, ...], frames: int) -> ImagePixel:
+    """The layout that the values of ``_IMAGE_PIXEL`` describe: the same for a whole series."""
+    own = {key: value for key, value in zip(_IMAGE_PIXEL, said, strict=True) if value is not None}
+    return from_dataset(list(elements(own, {}, signed=False)), frames)
 
 
 def _number(value: Any) -> int:
