@@ -1,7 +1,6 @@
 """Text burnt into pictures where ``annotation`` asks for it (PS3.18 8.3.5.1.1)."""
 
 import math
-import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
@@ -11,14 +10,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from gateway.dicom import elements
 from gateway.dicom.elements import DataSet
+from gateway.rendering import wording
 from gateway.rendering.functional_groups import FunctionalGroups
 from gateway.rendering.lettering import Lettering
 
 _NAME: Final = 0x00100010
 _PLANE_POSITION: Final = 0x00209113
 _POSITION: Final = 0x00200032
-_DATE: Final = re.compile(r"(\d{4})(\d{2})(\d{2})")
-_TIME: Final = re.compile(r"(\d{2})(\d{2})(\d{2})?.*")
 _LARGEST, _SMALLEST = 28, 7
 _LINES: Final = 40  # of text of the usual size above each other in a picture
 
@@ -47,51 +45,36 @@ def burn(
 
 def patient(dataset: DataSet, lettering: Lettering) -> list[str]:
     """The lines that say whose image it is: name, ID, birth date and sex."""
+    born, sex = elements.text(dataset, 0x00100030), elements.text(dataset, 0x00100040)
     lines = (
         _person(elements.text(dataset, _NAME), lettering),
-        elements.text(dataset, 0x00100020),
-        _joined(_date(elements.text(dataset, 0x00100030)), elements.text(dataset, 0x00100040)),
+        wording.line(elements.text(dataset, 0x00100020)),
+        _joined(wording.date(born), wording.line(sex)),
     )
     return list(filter(None, lines))
 
 
 def technique(dataset: DataSet, number: int, frames: int) -> list[str]:
     """The lines that say what it is an image of, of the frame with ``number`` out of ``frames``."""
+    day, clock = elements.text(dataset, 0x00080020), elements.text(dataset, 0x00080030)
     lines = (
-        elements.text(dataset, 0x0008103E),  # Series Description
+        wording.line(elements.text(dataset, 0x0008103E)),  # Series Description
         _joined(
-            elements.text(dataset, 0x00080060),
+            wording.line(elements.text(dataset, 0x00080060)),
             _labelled("Series", elements.text(dataset, 0x00200011)),
             _labelled("Image", elements.text(dataset, 0x00200013)),
             f"Frame {number}/{frames}" if frames > 1 else "",
         ),
         _labelled("Position", _position(dataset, number)),
-        _joined(
-            _date(elements.text(dataset, 0x00080020)), _time(elements.text(dataset, 0x00080030))
-        ),
+        _joined(wording.date(day), wording.time(clock)),
     )
     return list(filter(None, lines))
 
 
 def _person(name: str, lettering: Lettering) -> str:
-    """A component group of a PN (PS3.5 6.2.1.1) that can be drawn, as ``Family, Given Middle``."""
-    groups = [_written(group) for group in name.split("=") if group.strip("^ ")]
-    return next(filter(lettering.draws, groups), next(iter(groups), ""))
-
-
-def _written(group: str) -> str:
-    family, *others = (part.strip() for part in group.split("^"))
-    return ", ".join(filter(None, (family, " ".join(filter(None, others)))))
-
-
-def _date(text: str) -> str:
-    found = _DATE.fullmatch(text)
-    return "-".join(found.groups()) if found else text
-
-
-def _time(text: str) -> str:
-    found = _TIME.fullmatch(text)
-    return ":".join(filter(None, found.groups())) if found else text
+    """A writing of a PN (PS3.5 6.2.1.1) that can be drawn, the first where none can."""
+    writings = [found for group in name.split("=") if (found := wording.name(group))]
+    return next(filter(lettering.draws, writings), next(iter(writings), ""))
 
 
 def _position(dataset: DataSet, number: int) -> str:
@@ -102,7 +85,7 @@ def _position(dataset: DataSet, number: int) -> str:
 
 
 def _labelled(label: str, value: str) -> str:
-    return f"{label} {value}" if value else ""
+    return f"{label} {wording.line(value)}" if value else ""
 
 
 def _joined(*parts: str) -> str:

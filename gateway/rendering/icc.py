@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
+from PIL.JpegImagePlugin import JpegImageFile
 
 from gateway.dicom import elements
 from gateway.dicom.elements import DataSet
@@ -84,8 +85,7 @@ def embedded(frame: bytes) -> bytes | None:
     if not frame.startswith(b"\xff\xd8"):
         return None
     try:
-        with Image.open(BytesIO(frame)) as image:
-            found = image.info.get("icc_profile")
+        found = JpegImageFile(BytesIO(frame)).info.get("icc_profile")
     except (OSError, SyntaxError, ValueError):
         return None  # what only another library can read may have one, but nobody has put it there
     return _usable(found) if found else None

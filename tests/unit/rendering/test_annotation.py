@@ -29,12 +29,12 @@ def burnt(keywords, dataset=MARKS, size=(256, 256), frame=(1, 1), like=0):
 
 
 def test_patient_and_procedure():
-    assert annotation.patient(MARKS, LETTERING) == ["Müller, Jörg K Dr", "P-1", "1970-01-02  M"]
+    assert annotation.patient(MARKS, LETTERING) == ["Müller, Jörg K, Dr", "P-1", "1970-01-02  M"]
     assert annotation.technique(MARKS, 1, 1) == [
         "Thorax axial",
         "CT  Series 3  Image 12",
         "Position -1.5 \\ 2 \\ 3",
-        "2024-01-31  10:11:12",
+        "2024-01-31  10:11:12.5",
     ]
 
 
@@ -68,6 +68,11 @@ def test_attributes_without_values_leave_no_line():
 def test_of_a_names_writings_one_that_can_be_drawn(name, shown):
     lines = annotation.patient([(0x00100010, "PN", [name])], LETTERING)
     assert lines == ([shown] if shown else [])
+
+
+def test_what_cannot_be_written_on_a_line():
+    dataset = [(0x00100010, "PN", ["Doe\n^J\x00ane\t"]), (0x00100020, "LO", ["P\r\n1\x1b"])]
+    assert annotation.patient(dataset, LETTERING) == ["Doe, Jane", "P 1"]
 
 
 def test_what_is_asked_for_is_written_and_nothing_else():

@@ -131,3 +131,11 @@ def test_each_optical_path_has_its_profile():
     assert [named.of(number, b"") for number in (1, 2)] == [P3, ADOBE]
     shared = icc.Profiles([paths, (0x52009229, "SQ", [group("B")])], 2)
     assert [shared.of(number, b"") for number in (1, 2)] == [P3, P3]
+
+
+def test_a_stored_jpeg_may_be_larger_than_a_picture_from_the_web():
+    """Pillow takes what says so in its header for an attack; a slide is that large."""
+    stored = pictures.encode(PICTURE, "image/jpeg", profile=P3)
+    at = stored.index(b"\xff\xc0") + 5
+    large = stored[:at] + b"\xff\x00\xff\x00" + stored[at + 4 :]
+    assert icc.embedded(large) == P3
