@@ -29,6 +29,15 @@ def _segments(frame: bytes) -> Iterator[tuple[int, int, int]]:
     raise CodecError("the JPEG image has no scan")
 
 
+def segments(frame: bytes) -> list[tuple[int, bytes]]:
+    """Marker and content of each segment up to that of the first scan.
+
+    Raises:
+        CodecError: it is no JPEG image, or one without a scan.
+    """
+    return [(marker, frame[begin + 4 : end]) for marker, begin, end in _segments(frame)]
+
+
 def without(marker: int, frame: bytes) -> bytes:
     """``frame`` without the segments that begin with ``marker``."""
     kept, start = [], 0

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
-from PIL.JpegImagePlugin import JpegImageFile
 
+from gateway.codecs import jpegmarkers
 from gateway.dicom import elements
 from gateway.dicom.elements import DataSet
 from gateway.errors import CodecError
@@ -22,6 +22,8 @@ _COLOUR_SPACE: Final = 0x00282002
 _OPTICAL_PATHS: Final = 0x00480105
 _PATH_IDENTIFIER: Final = 0x00480106
 _PATH_IDENTIFICATION: Final = 0x00480207
+_APP2: Final = 0xE2
+_CHUNK: Final = b"ICC_PROFILE\0"
 _SIGNATURES: Final = (slice(16, 20), slice(36, 40))  # of the colour space, and of a profile
 
 
@@ -81,14 +83,18 @@ def _usable(profile: bytes) -> bytes | None:
 
 
 def embedded(frame: bytes) -> bytes | None:
-    """The ICC profile inside a stored JPEG; None where there is none, or another codec."""
-    if not frame.startswith(b"\xff\xd8"):
-        return None
+    """The ICC profile inside a stored JPEG (ISO 15076-1 B.4); None if none, or another codec."""
     try:
-        found = JpegImageFile(BytesIO(frame)).info.get("icc_profile")
-    except (OSError, SyntaxError, ValueError):
-        return None  # what only another library can read may have one, but nobody has put it there
-    return _usable(found) if found else None
+        segments = jpegmarkers.segments(frame)
+    except CodecError:
+        return None
+    chunks = [
+        content[len(_CHUNK) :]
+        for marker, content in segments
+        if marker == _APP2 and content.startswith(_CHUNK)
+    ]
+    ordered = sorted(chunks, key=lambda chunk: chunk[:1])  # each begins with its number
+    return _usable(b"".join(chunk[2:] for chunk in ordered))
 
 
 @lru_cache(32)

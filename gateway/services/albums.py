@@ -12,7 +12,7 @@ from gateway.dicomweb.renditions import ANIMATIONS, WITH_PROFILE
 from gateway.dicomweb.resources import instance_url
 from gateway.errors import InvalidRequest
 from gateway.imagesets.document import Instance
-from gateway.rendering import pictures
+from gateway.rendering import originals, pictures
 from gateway.rendering.categories import is_slide
 from gateway.rendering.lettering import Lettering
 from gateway.rendering.painter import Painter, Picture
@@ -146,6 +146,9 @@ class Album:
         return Presenter(*given, state=self._state, most=studio.most, enlarge=self._enlarge)
 
     def _encoded(self, painter: Painter, number: int, frame: bytes) -> bytes:
+        given = (self._instance, frame, self._media_type, self._parameters)
+        if self._state is None and originals.stands(*given):
+            return frame
         picture, profile = painter.paint(number, frame)
         return pictures.encode(picture, self._media_type, self._parameters.quality, profile)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from dicomweb_client.api import DICOMwebClient
 from PIL import Image
+from pydicom.encaps import generate_frames
 from pydicom.pixels import pixel_array
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_windowing
 
@@ -159,6 +160,14 @@ def test_colours_are_what_pydicom_computes(http, collection, name, tolerance):
     address = collection.place(dataset, "/frames/1/rendered")
     found = pixels(get(http, address).content)
     assert np.abs(found - expected).max() <= tolerance
+
+
+def test_a_stored_jpeg_is_not_compressed_again(http, collection):
+    dataset = collection.named("examples_ybr_color.dcm")
+    stored = list(generate_frames(dataset.PixelData, number_of_frames=30))
+    address = collection.place(dataset, "/frames/4/rendered")
+    assert get(http, address, "image/jpeg").content == stored[3]
+    assert get(http, address, "image/jpeg", quality=80).content != stored[3]
 
 
 def test_binary_segments_differ_from_what_is_around_them(http, collection):

@@ -139,3 +139,11 @@ def test_a_stored_jpeg_may_be_larger_than_a_picture_from_the_web():
     at = stored.index(b"\xff\xc0") + 5
     large = stored[:at] + b"\xff\x00\xff\x00" + stored[at + 4 :]
     assert icc.embedded(large) == P3
+
+
+def test_a_profile_in_several_segments_of_a_jpeg():
+    stored = pictures.encode(PICTURE, "image/jpeg")
+    pieces = [(2, ADOBE[300:]), (1, ADOBE[:300])]  # in any order
+    chunks = [b"ICC_PROFILE\0" + bytes([number, 2]) + piece for number, piece in pieces]
+    segments = [b"\xff\xe2" + (len(one) + 2).to_bytes(2, "big") + one for one in chunks]
+    assert icc.embedded(stored[:2] + b"".join(segments) + stored[2:]) == ADOBE
