@@ -188,6 +188,8 @@ class _Given:
 
     def add_match(self, name: str, value: str) -> None:
         path = _path(name, name)
+        if path[-1] == attributes.SPECIFIC_CHARACTER_SET:
+            value = ""  # it is returned and never matched (PS3.4 C.2.2.2)
         attribute = tags.by_tag(path[-1])
         vr = attribute.vr if attribute else "UN"
         several = self._multiple and not (attribute and attribute.single)

@@ -15,6 +15,8 @@ Part: TypeAlias = "dict[int, Part] | None"
 
 _STUDY_UID: Final = 0x0020000D
 _SERIES_UID: Final = 0x0020000E
+_NEVER_LINKED: Final = (vrs.STRINGS | vrs.NUMBERS.keys() | {"AT"}) - {"LT", "ST", "UC", "UT"}
+"""VRs whose values stand in every representation; XML links to texts that it cannot hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +155,8 @@ def _reduced(element: Element, part: Mapping[int, Part], matcher: Matcher) -> El
     tag, vr, items = element
     if vr != "SQ":
         return tag, vr, "" if vr in vrs.BYTES else []
-    if not _may_hold_bytes(part):
-        # Else the items that stay would not be at the places that links to bulk data name.
+    if not _may_hold_links(part):
+        # Links to bulk data name items by their number, which must not change.
         items = [item for item in items if matcher.item_meets(tag, item)]
     return tag, vr, [_part_of(item, part) for item in items]
 
@@ -171,17 +173,13 @@ def _part_of(item: DataSet, part: Mapping[int, Part]) -> DataSet:
     return found
 
 
-def _may_hold_bytes(part: Mapping[int, Part]) -> bool:
+def _may_hold_links(part: Mapping[int, Part]) -> bool:
     return any(
-        _may_be_bytes(tag) if below is None else _may_hold_bytes(below)
+        _may_be_linked(tag) if below is None else _may_hold_links(below)
         for tag, below in part.items()
     )
 
 
-def _may_be_bytes(tag: int) -> bool:
+def _may_be_linked(tag: int) -> bool:
     attribute = tags.by_tag(tag)
-    return (
-        attribute is None
-        or attribute.vr == "SQ"
-        or attribute.vr not in (vrs.STRINGS | frozenset(vrs.NUMBERS) | {"AT"})
-    )
+    return attribute is None or attribute.vr not in _NEVER_LINKED

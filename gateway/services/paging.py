@@ -38,8 +38,7 @@ class Asked:
 
     def cut(self, candidate: Candidate, instances: Sequence[Instance], where: slice) -> Cut:
         """What the documents of ``candidate`` give; work for the processor."""
-        image_set_id = self.query.image_set_id
-        scope = Scope(instances, self.root, candidate.whole, candidate.facts, image_set_id)
+        scope = Scope(instances, self.root, candidate.whole, candidate.facts)
         return results.cut(self.criteria, instances, scope, where, decided=candidate.decided)
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import orjson
 
-from gateway.dicom import jsonmodel
+from gateway.dicom import jsonmodel, xmlmodel
 from gateway.dicom.bulkdata import BulkLink
 from gateway.dicom.conditions import by_tag
 from gateway.dicom.elements import DataSet, Element
@@ -18,7 +18,6 @@ from gateway.imagesets.document import Instance
 from gateway.services.criteria import Criteria
 from gateway.services.scope import Scope
 
-_SERIES_NUMBER: Final = 0x00200011
 _DECIDED_BY_SERIES: Final = attributes.SERIES_LEVEL | (
     attributes.COMPUTED - attributes.COMPUTED_OF_INSTANCE
 )
@@ -35,6 +34,11 @@ class Result:
 def dicom_json(results: Sequence[Result], limit: int) -> bytes:
     """``results`` as DICOM JSON; binary values of more than ``limit`` bytes become links."""
     return orjson.dumps([jsonmodel.encode(one.dataset, one.link, limit) for one in results])
+
+
+def dicom_xml(results: Sequence[Result], limit: int) -> list[bytes]:
+    """An XML document of each of ``results``, by the same rule."""
+    return [xmlmodel.encode(one.dataset, one.link, limit) for one in results]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,7 @@ def _unit(level: Level, instances: Sequence[Instance]) -> Unit:
 def order(unit: Unit) -> tuple[int, str, int, str]:
     """Where a unit stands among those of its study: by the numbers, then by the identifiers."""
     first = unit.instances[0]
-    element = first.upper.unsigned.get(_SERIES_NUMBER)
-    try:
-        series_number = int(element[2][0]) if element and element[2] else 0
-    except ValueError:
-        series_number = 0
-    return series_number, first.series, first.number, first.sop
+    return first.series_number, first.series, first.number, first.sop
 
 
 @dataclass(frozen=True, slots=True)

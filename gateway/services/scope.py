@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable
+from functools import partial
 from typing import assert_never
 
 from gateway.codecs import registry
@@ -17,7 +18,7 @@ class Scope:
     """The instances that were read together, and what is computed from them.
 
     They are a whole study if ``whole``, else at least whole series of one, of whose study ``facts``
-    are known. ``root`` is the service root of URLs, ``image_set_id`` what they are to name.
+    are known. ``root`` is the service root of URLs, which may be pinned to an image set.
     """
 
     def __init__(
@@ -26,10 +27,8 @@ class Scope:
         root: str,
         whole: bool,
         facts: Iterable[Element] = (),
-        image_set_id: str | None = None,
     ) -> None:
         self._root = root
-        self._query = f"?imageSetId={image_set_id}" if image_set_id else ""
         self._instances = list({one.sop: one for one in instances}.values())
         self._series = Counter(series for series, _ in {(one.series, one.sop) for one in instances})
         self._facts = {element[0]: element for element in facts}
@@ -55,14 +54,13 @@ class Scope:
             return tag, "CS", ["ONLINE"]
         if tag == attributes.AVAILABLE_TRANSFER_SYNTAX:
             return tag, "UI", _syntaxes(instance)
-        return tag, "UR", [self._url(level, instance) + self._query]
+        return tag, "UR", [self._url(level, instance)]
 
     def _of_study(self, tag: int) -> Element:
         if tag == attributes.MODALITIES_IN_STUDY:
             return tag, "CS", sorted({one.modality for one in self._instances} - {""})
         if tag == attributes.SOP_CLASSES_IN_STUDY:
-            classes = {str(one.attributes.get("SOPClassUID") or "") for one in self._instances}
-            return tag, "UI", sorted(classes - {""})
+            return tag, "UI", sorted({one.sop_class for one in self._instances} - {""})
         if tag == attributes.STUDY_RELATED_SERIES:
             return tag, "IS", [str(len(self._series))]
         return tag, "IS", [str(len(self._instances))]
@@ -80,8 +78,7 @@ class Scope:
 
     def link(self, one: Instance) -> BulkLink:
         """The URLs of binary values of an instance."""
-        base = f"{self._url(Level.INSTANCE, one)}/bulkdata/"
-        return lambda path: f"{base}{path}{self._query}"
+        return partial(resources.bulk_data_url, self._root, one.study, one.series, one.sop)
 
 
 def _syntaxes(instance: Instance) -> list[str]:

@@ -6,7 +6,7 @@ documents of what goes out are read; otherwise those of the candidates up to the
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from gateway.dicomweb import attributes, warnings
 from gateway.dicomweb.query import Query
@@ -21,6 +21,8 @@ from gateway.services.listings import Listing, Listings
 from gateway.services.paging import Asked, Page, Pager
 from gateway.services.results import Result
 from gateway.settings import GatewaySettings
+
+_Encoded = TypeVar("_Encoded")
 
 _STUDY_UID: Final = "DICOMStudyInstanceUID"
 
@@ -65,9 +67,9 @@ class Search:
         return self._answer(query, page, listing)
 
     async def encode(
-        self, found: Sequence[Result], encoder: Callable[[Sequence[Result], int], bytes]
-    ) -> bytes:
-        """The body that ``encoder`` makes of results, given the limit of values within it."""
+        self, found: Sequence[Result], encoder: Callable[[Sequence[Result], int], _Encoded]
+    ) -> _Encoded:
+        """What ``encoder`` makes of results, given the size of the values that it is to link to."""
         return await self._compute.run(encoder, found, self._inline_limit)
 
     def _answer(self, query: Query, page: Page, listing: Listing) -> SearchAnswer:

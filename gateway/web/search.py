@@ -1,25 +1,20 @@
 """QIDO-RS: search for studies, series and instances (PS3.18 10.6)."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.dicomweb import query as rules, representations
+from gateway.dicomweb import multipart, query as rules, representations
 from gateway.dicomweb.query import Level
+from gateway.dicomweb.representations import DICOM_XML
 from gateway.dicomweb.resources import check_uid
 from gateway.services import results
-from gateway.services.results import Result
 from gateway.web import context
 from gateway.web.streams import plain
 
-_ENCODERS: Final[Mapping[str, Callable[[Sequence[Result], int], bytes]]] = {
-    representations.JSON: results.dicom_json,
-    representations.DICOM_JSON: results.dicom_json,
-}
 _TELLING: Final = ("authorization", "forwarded", "user-agent", "x-forwarded-for")
 
 
@@ -39,7 +34,7 @@ async def instances(request: Request) -> Response:
 
 
 async def _search(request: Request, level: Level) -> Response:
-    media_type = representations.documents(context.ranges(request)).media_type
+    chosen = representations.documents(context.ranges(request), xml=True)
     datastore_id = context.datastore_id(request)
     names = {"study": 0x0020000D, "series": 0x0020000E}
     uids = {
@@ -52,13 +47,29 @@ async def _search(request: Request, level: Level) -> Response:
         query = replace(query, version=only.version)
     service = context.services(request).search
     answer = await service.run(datastore_id, query, context.root(request), _client(request))
-    body = await service.encode(answer.results, _ENCODERS[media_type])
-    response = plain(body, media_type)
+    if chosen.media_type == DICOM_XML:
+        response = _parts(await service.encode(answer.results, results.dicom_xml))
+    else:
+        response = plain(
+            await service.encode(answer.results, results.dicom_json), chosen.media_type
+        )
     for warning in answer.warnings:
         response.headers.append("Warning", warning)
     if answer.total is not None:
         response.headers["X-Total-Count"] = str(answer.total)
     return response
+
+
+def _parts(documents: list[bytes]) -> Response:
+    """A multipart answer; no content where there is nothing to put into parts (PS3.18 8.3.4.4.1).
+
+    Its boundary follows from what is in it, as its entity tag does.
+    """
+    if not documents:
+        return Response(status_code=204)
+    mark = multipart.boundary(hashlib.sha256(b"".join(documents)).hexdigest()[:32])
+    kind = multipart.content_type(mark, DICOM_XML)
+    return plain(multipart.body(mark, DICOM_XML, documents), kind)
 
 
 def _client(request: Request) -> str:

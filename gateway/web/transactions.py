@@ -58,9 +58,9 @@ _SEARCH: Final = (
     Parameter("limit", "Results at the most."),
     Parameter("offset", "Results to be left out."),
     Parameter("includefield", "Further attributes, by keyword or tag.", ("all",), repeating=True),
-    Parameter("fuzzymatching", "Names that sound alike match.", _BOOLEAN),
-    Parameter("emptyvaluematching", 'An empty value is written as "".', _BOOLEAN),
-    Parameter("multiplevaluematching", "One of several values is enough.", _BOOLEAN),
+    Parameter("fuzzymatching", "Names that look or sound alike match.", _BOOLEAN),
+    Parameter("emptyvaluematching", 'The key "" matches what has no value.', _BOOLEAN),
+    Parameter("multiplevaluematching", "All of several values have to be there.", _BOOLEAN),
 )
 _RENDERED: Final = (
     Parameter("annotation", "What is written into the picture.", rendered.ANNOTATIONS),
@@ -128,13 +128,13 @@ FRAMES: Final = Kind(
 
 
 def _search(level: frozenset[int]) -> Kind:
-    parameters = (*_COMMON, *_SEARCH, *_keys(level))
-    return Kind("10.6", Freshness.MADE, (DICOM_JSON, JSON), parameters, "Search For")
+    parameters = (*_COMMON, *_SEARCH, *_keys(level - {attributes.SPECIFIC_CHARACTER_SET}))
+    return Kind("10.6", Freshness.MADE, (DICOM_JSON, JSON, _IN_XML), parameters, "Search For")
 
 
-SEARCH_STUDIES: Final = _search(attributes.STUDY | {attributes.MODALITIES_IN_STUDY})
-SEARCH_SERIES: Final = _search(attributes.SERIES)
-SEARCH_INSTANCES: Final = _search(attributes.INSTANCE)
+SEARCH_STUDIES: Final = _search(attributes.STUDY | attributes.COMPUTED_OF_STUDY)
+SEARCH_SERIES: Final = _search(attributes.SERIES | attributes.COMPUTED_OF_SERIES)
+SEARCH_INSTANCES: Final = _search(attributes.INSTANCE | attributes.COMPUTED_OF_INSTANCE)
 
 CAPABILITIES: Final = Kind("8.9", Freshness.MADE, MEDIA_TYPES)
 PAGE: Final = Kind("", Freshness.MADE, ("text/html",))

@@ -208,3 +208,8 @@ def test_paths_of_any_depth_take_the_type_of_their_end():
 @pytest.mark.parametrize("name", ["RequestAttributesSequence.Nonsense", "Nonsense.PatientID"])
 def test_a_path_with_an_unknown_step_is_refused(name):
     assert refused(f"{name}=x") == name
+
+
+def test_the_character_set_is_never_matched():
+    """It would be that of the request (PS3.4 C.2.2.2)."""
+    assert keyed("SpecificCharacterSet=ISO_IR+192") == (["00080005"], [""])

@@ -171,6 +171,10 @@ def test_only_the_named_attributes_of_items(text, items):
             [[(STEP, "SH", ["S1"])], [(STEP, "SH", ["S2"])]],
         ),
         (
+            "00081111.00400009=S2&includefield=00081111.00104000",
+            [[(STEP, "SH", ["S1"])], [(STEP, "SH", ["S2"])]],
+        ),
+        (
             "00081111.00400009=S2&includefield=00081111.00231001",
             [[(STEP, "SH", ["S1"])], [(STEP, "SH", ["S2"])]],
         ),

@@ -39,9 +39,9 @@ def keys(**named):
     }
 
 
-def cut(query, *documents, whole=True, where=slice(None), decided=False, **more):
+def cut(query, *documents, whole=True, where=slice(None), decided=False, root=ROOT, **more):
     instances = parsed(*documents)
-    scope = Scope(instances, ROOT, whole, **more)
+    scope = Scope(instances, root, whole, **more)
     return results.cut(criteria(query), instances, scope, where, decided=decided)
 
 

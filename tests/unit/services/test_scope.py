@@ -1,11 +1,14 @@
 """What is computed from documents: counts, classes, places; as keys and in results."""
 
 import base64
+from xml.etree import ElementTree
 
 import pytest
 
 from gateway.dicom import elements
+from gateway.dicomweb import resources
 from gateway.dicomweb.query import Level, Query
+from gateway.services import results
 from tests.unit.services.memory import CT_STORAGE, EXPLICIT_LE, image_set, instance
 from tests.unit.services.resulting import ROOT, TWO_SERIES, cut, encoded, keys, values
 
@@ -89,12 +92,25 @@ def test_a_result_says_what_its_query_asked_for_where_instances_differ():
     assert encoded(query, *private)["00231001"]["Value"] == ["B"]
 
 
-def test_urls_name_the_image_set_that_alone_was_asked_for():
+def test_urls_lead_to_the_image_set_that_alone_was_asked_for():
     profile = base64.b64encode(bytes(40)).decode()
     content = image_set("1", "1.1", instance("1.1.1", ICCProfile=profile))
     asked = Query(Level.INSTANCE, include_all=True)
-    found = encoded(asked, content, limit=10, image_set_id="a" * 32)
-    place = f"{ROOT}/studies/1/series/1.1/instances/1.1.1"
-    assert found["00081190"]["Value"] == [f"{place}?imageSetId={'a' * 32}"]
-    link = f"{place}/bulkdata/00282000?imageSetId={'a' * 32}"
-    assert found["00282000"]["BulkDataURI"] == link
+    root = resources.pinned(ROOT, "a" * 32, 3)
+    found = encoded(asked, content, limit=10, root=root)
+    place, pin = (
+        f"{ROOT}/studies/1/series/1.1/instances/1.1.1",
+        f"imageSetId={'a' * 32}&versionId=3",
+    )
+    assert found["00081190"]["Value"] == [f"{place}?{pin}"]
+    assert found["00282000"]["BulkDataURI"] == f"{place}/bulkdata/00282000?{pin}"
+
+
+def test_results_as_xml_documents():
+    content = image_set("1", "1.1", instance("1.1.1"), patient={"PatientName": "Doe^John=山田"})
+    found = cut(Query(Level.STUDY), content).results
+    [document] = results.dicom_xml(found, 1024)
+    tree = ElementTree.fromstring(document)
+    names = {one.get("keyword") for one in tree}
+    assert names >= {"PatientName", "ModalitiesInStudy", "NumberOfStudyRelatedInstances"}
+    assert "山田" in document.decode()

@@ -1,10 +1,12 @@
 """QIDO-RS as HTTP: the total, who asks for the next page, what a browser may read."""
 
 import asyncio
+from xml.etree import ElementTree
 
 import pytest
 
 from gateway.app import create_app
+from tests import multipart
 from tests.unit.services.memory import MemoryHealthImaging, image_set, instance, settings
 from tests.unit.web import asgi
 
@@ -108,9 +110,40 @@ def test_urls_of_one_image_set_lead_to_it():
     target = f"/dicomweb/instances?imageSetId={name}&includefield=00081190"
     [response] = visits(remote, (target, {}))
     [url] = response.json()[0]["00081190"]["Value"]
-    assert url.endswith(f"/studies/1.0/series/1.0.1/instances/1.0.1.1?imageSetId={name}")
+    place = f"/studies/1.0/series/1.0.1/instances/1.0.1.1?imageSetId={name}"
+    assert url.endswith(f"{place}&versionId=1")
     path = url.removeprefix(f"http://{asgi.HOST}")
     remote.calls.clear()
     [retrieved] = visits(remote, (path, {}))
     assert retrieved.status_code == 200
     assert remote.count("search") == 0
+
+
+XML = 'multipart/related; type="application/dicom+xml"'
+
+
+def test_xml_is_a_part_for_each_result():
+    first, second = visits(archive(2), *[("/dicomweb/studies", {"accept": XML})] * 2)
+    assert first.headers["content-type"].startswith(XML)
+    parts = multipart.parse(first)
+    assert [part.type for part in parts] == ["application/dicom+xml"] * 2
+    found = [ElementTree.fromstring(part.content) for part in parts]
+    uids = [tree.findtext("*[@tag='0020000D']/*") for tree in found]
+    assert uids == ["1.1", "1.0"]
+    assert first.headers["x-total-count"] == "2"
+    assert (first.content, first.headers["etag"]) == (second.content, second.headers["etag"])
+
+
+def test_nothing_found_is_no_content_in_xml_and_an_empty_list_in_json():
+    target = "/dicomweb/studies?PatientID=nobody"
+    xml, json = visits(archive(1), (target, {"accept": XML}), (target, {}))
+    assert (xml.status_code, xml.content, xml.headers["x-total-count"]) == (204, b"", "0")
+    assert (json.status_code, json.content) == (200, b"[]")
+
+
+def test_a_client_that_has_the_page_is_told_so():
+    [first] = visits(archive(1), ("/dicomweb/studies", {}))
+    headers = {"if-none-match": first.headers["etag"]}
+    [same] = visits(archive(1), ("/dicomweb/studies", dict(headers)))
+    [other] = visits(archive(2), ("/dicomweb/studies", dict(headers)))
+    assert (same.status_code, other.status_code) == (304, 200)
