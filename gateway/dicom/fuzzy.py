@@ -28,14 +28,15 @@ and to Metaphone both pairs sound the same."""
 def fuzzy(key: str) -> NameTest:
     """The test of ``key``."""
     literal = names.literal(key)
-    wanted = list(dict.fromkeys(word.strip("*") for group in _words(key) for word in group))
+    groups = _words(names.groups(key))
+    wanted = list(dict.fromkeys(word.strip("*") for group in groups for word in group))
     tests = [_close_to(word) for word in wanted if word]
     joined = "" if any(map(wildcards.is_pattern, wanted)) else "".join(wanted)
 
     def meets(name: str) -> bool:
         if literal(name):
             return True
-        found = _words(name)
+        found = _stored_words(name)
         words = [word for group in found for word in group]
         if tests and all(any(map(test, words)) for test in tests):
             return True
@@ -44,11 +45,15 @@ def fuzzy(key: str) -> NameTest:
     return meets
 
 
-@lru_cache(names.REMEMBERED)
-def _words(name: str) -> tuple[tuple[str, ...], ...]:
+def _words(groups: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
     """The words of each component group."""
-    texts = (group.replace("'", "") for group in names.groups(name))
+    texts = (group.replace("'", "") for group in groups)
     return tuple(tuple(filter(None, _BREAK.split(text))) for text in texts)
+
+
+@lru_cache(names.REMEMBERED)
+def _stored_words(name: str) -> tuple[tuple[str, ...], ...]:
+    return _words(names.groups(name))
 
 
 def _close_to(word: str) -> Callable[[str], bool]:

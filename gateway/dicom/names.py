@@ -65,11 +65,14 @@ def _is_accent(letter: str) -> bool:
     return place == 1 or 10 <= place <= 36 or place >= 200
 
 
-@lru_cache(REMEMBERED)
 def groups(name: str) -> tuple[str, ...]:
     """The component groups of ``name``, folded: alphabetic, ideographic and phonetic."""
     parts = name.strip(" \0").split("=", _MAX_GROUPS - 1)
     return tuple(map(_normal, parts))
+
+
+stored_groups = lru_cache(REMEMBERED)(groups)
+"""``groups`` of a name that is stored; those of keys, which can be of any length, are not kept."""
 
 
 def _normal(group: str) -> str:
@@ -82,11 +85,11 @@ def literal(key: str) -> NameTest:
     tests = [None if wildcards.is_universal(part) else _test(part) for part in groups(key)]
     if len(tests) == 1:
         only = tests[0] or _anything
-        return lambda name: any(map(only, _candidates(groups(name))))
+        return lambda name: any(map(only, _candidates(stored_groups(name))))
     wanted = [(number, test) for number, test in enumerate(tests) if test is not None]
 
     def meets(name: str) -> bool:
-        found = groups(name)
+        found = stored_groups(name)
         return all(number < len(found) and test(found[number]) for number, test in wanted)
 
     return meets

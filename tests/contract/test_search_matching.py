@@ -1,6 +1,7 @@
 """QIDO-RS matching over HTTP: hostile names, sequences, private elements, dates of other zones."""
 
 from urllib.parse import quote
+from xml.etree import ElementTree
 
 import pydicom
 import pytest
@@ -8,7 +9,7 @@ from dicomweb_client.api import DICOMwebClient
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from tests import files
+from tests import files, multipart
 from tests.running import Store
 
 UID = "1.2.826.0.1.3680043.10.8"
@@ -276,3 +277,24 @@ def test_a_client_pages_to_the_end(root):
     found = client.search_for_studies(limit=3, get_remaining=True, fields=["StudyDescription"])
     patients = [one["00100020"]["Value"][0] for one in found]
     assert patients == list(NAMES)[::-1]
+
+
+def test_results_in_xml_say_what_those_in_json_say(http, root):
+    query = "includefield=StudyDescription"
+    headers = {"Accept": 'multipart/related; type="application/dicom+xml"'}
+    answer = http.get(f"{root}/studies?{query}", headers=headers).raise_for_status()
+    trees = [ElementTree.fromstring(part.content) for part in multipart.parse(answer)]
+    found = http.get(f"{root}/studies?{query}").raise_for_status().json()
+    assert len(trees) == len(found) == len(NAMES)
+    for tree, one in zip(trees, found, strict=True):
+        assert {element.get("tag") for element in tree} == set(one)
+        names = tree.find("*[@keyword='PatientName']")
+        expected = (one["00100010"].get("Value") or [{}])[0]
+        groups = {group.tag.rpartition("}")[2]: list(group) for group in names.iter()}
+        assert {key for key in groups if key in ("Alphabetic", "Ideographic", "Phonetic")} == set(
+            expected
+        )
+        uid = tree.findtext("*[@keyword='StudyInstanceUID']/*")
+        assert [uid] == one["0020000D"]["Value"]
+        families = [part.text for part in names.iter() if part.tag.endswith("FamilyName")]
+        assert families == [name.split("^")[0] for name in expected.values()]
