@@ -37,7 +37,8 @@ class Query:
     ``matches`` maps the path of an attribute (tags, through sequences) to the values of which one
     has to match, or all for the paths in ``every``; ``within`` are the UIDs that the resource's
     path gives; ``include`` are the paths of further attributes wanted, ``include_all`` all there
-    are. ``limit`` None asks for as many results as the server gives at a time.
+    are. ``limit`` None asks for as many results as the server gives at a time. ``image_set_id`` is
+    the only image set that is searched, in a ``version``; ``secondary`` if it is not primary.
     """
 
     level: Level
@@ -51,6 +52,7 @@ class Query:
     offset: int = 0
     image_set_id: str | None = None
     version: int | None = None
+    secondary: bool = False
 
     def selection(self) -> Hashable:
         """What decides which results there are, whatever is said of them and at which page."""

@@ -60,7 +60,7 @@ def listing(candidates: Sequence[Candidate], *, truncated: bool) -> Listing:
 
 
 def _slim(summary: Summary) -> Summary:
-    return Summary(summary.image_set_id, summary.version, 0.0, None, _NO_TAGS)
+    return Summary(summary.image_set_id, summary.version, 0.0, summary.primary, _NO_TAGS)
 
 
 def key(datastore_id: str, client: str, query: Query) -> bytes:

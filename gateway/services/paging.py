@@ -46,8 +46,8 @@ class Asked:
 class Page:
     """The results from ``first`` on, up to ``size``; ``seen`` counts those met on the way.
 
-    ``results`` are by number of their candidate. ``shrunk`` says that a candidate gave fewer than
-    was known of it.
+    ``results`` are by number of their candidate. ``secondary`` says that some come from image sets
+    that are not primary, ``shrunk`` that a candidate gave fewer than was known of it.
     """
 
     first: int
@@ -55,6 +55,7 @@ class Page:
     results: dict[int, list[Result]] = field(default_factory=dict)
     seen: int = 0
     documents: int = 0
+    secondary: bool = False
     shrunk: bool = False
 
     @property
@@ -140,9 +141,11 @@ class Pager:
         documents: AsyncGenerator[list[Instance], None],
     ) -> int:
         """Put what is on the page of a candidate there; how many results it gives altogether."""
-        instances = await anext(documents)
-        cut = await self._compute.run(asked.cut, listing.candidates[number], instances, where)
+        candidate = listing.candidates[number]
+        cut = await self._compute.run(asked.cut, candidate, await anext(documents), where)
         page.results[number] = cut.results
+        secondary = {one.image_set_id for one in candidate.summaries if one.primary is False}
+        page.secondary |= not secondary.isdisjoint(cut.image_sets)
         listing.sizes[number] = cut.count
         return cut.count
 

@@ -79,10 +79,14 @@ def order(unit: Unit) -> tuple[int, str, int, str]:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The number of results that documents give, and those of them that were asked for."""
+    """The number of results that documents give, and those of them that were asked for.
+
+    ``image_sets`` are what the latter come from.
+    """
 
     count: int
     results: list[Result]
+    image_sets: frozenset[str]
 
 
 def cut(
@@ -100,7 +104,9 @@ def cut(
         found = (matched(criteria, matcher, unit, scope) for unit in units)
         units = (unit for unit in found if unit is not None)
     matching = list(units)
-    return Cut(len(matching), [result(criteria, unit, scope) for unit in matching[where]])
+    chosen = matching[where]
+    image_sets = frozenset(one.image_set_id for unit in chosen for one in unit.instances)
+    return Cut(len(matching), [result(criteria, unit, scope) for unit in chosen], image_sets)
 
 
 def matched(criteria: Criteria, matcher: Matcher, unit: Unit, scope: Scope) -> Unit | None:

@@ -49,6 +49,7 @@ class Search:
         self._max_image_sets = settings.search_max_image_sets
         self._max_results = settings.search_max_results
         self._inline_limit = settings.inline_limit
+        self._flags = settings.image_set_policy == "flag"
         self._listings = Listings(settings.search_paging_seconds)
 
     async def run(
@@ -81,16 +82,17 @@ class Search:
             notes.append(say(remaining))
         if listing.truncated:
             notes.append(warnings.truncated(self._max_image_sets))
+        if page.secondary and self._flags:
+            notes.append(warnings.not_primary())
         left_out = sorted(query.asked() & attributes.NOT_COMPUTED.keys())
         notes += [warnings.left_out(attributes.NOT_COMPUTED[tag]) for tag in left_out]
         return SearchAnswer(page.in_order(), notes, None if listing.truncated else counted)
 
     async def _of_image_set(self, asked: Asked, image_set_id: str, limit: int) -> SearchAnswer:
-        document = await self._library.image_set(
-            asked.datastore_id, image_set_id, asked.query.version
-        )
+        version = asked.query.version
+        document = await self._library.image_set(asked.datastore_id, image_set_id, version)
         only = Candidate((), decided=False, whole=True)
-        page = Page(asked.query.offset, limit)
+        page = Page(asked.query.offset, limit, secondary=asked.query.secondary)
         instances = list(document.instances.values())
         cut = await self._compute.run(asked.cut, only, instances, page.where())
         page.results[0] = cut.results

@@ -44,7 +44,7 @@ async def _search(request: Request, level: Level) -> Response:
     }
     query = rules.parse(level, context.query(request), uids)
     if only := context.pinned(request):
-        query = replace(query, version=only.version)
+        query = replace(query, version=only.version, secondary=only.primary is False)
     service = context.services(request).search
     answer = await service.run(datastore_id, query, context.root(request), _client(request))
     if chosen.media_type == DICOM_XML:

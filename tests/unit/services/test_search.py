@@ -310,3 +310,30 @@ def test_a_failure_of_healthimaging_is_not_an_empty_result():
         remote.failures[name] = UpstreamUnavailable("away")
         with pytest.raises(UpstreamUnavailable):
             search(remote)
+
+
+@pytest.mark.parametrize(
+    ("text", "level", "flagged"),
+    [
+        ("", STUDY, True),
+        ("PatientID=P1", STUDY, True),
+        ("PatientID=P2", STUDY, False),
+        ("limit=1&offset=1", STUDY, True),
+        ("limit=1", STUDY, False),
+        ("SOPInstanceUID=1.1.1", INSTANCE, False),
+        ("SOPInstanceUID=1.1.2", INSTANCE, True),
+        ("PatientID=nobody", STUDY, False),
+    ],
+)
+def test_results_of_image_sets_that_are_not_primary(text, level, flagged):
+    remote = MemoryHealthImaging()
+    first = {"patient": {"PatientID": "P1"}, "at_study": {"StudyDate": "20240101"}}
+    second = {"patient": {"PatientID": "P2"}, "at_study": {"StudyDate": "20240201"}}
+    remote.add(image_set("1", "1.1", instance("1.1.1"), **first), primary=True)
+    remote.add(image_set("1", "1.1", instance("1.1.2"), **first), primary=False)
+    remote.add(image_set("2", "2.1", instance("2.1.1"), **second), primary=True)
+    answer = search(remote, text, level, image_set_policy="flag")
+    assert any("not primary" in warning for warning in answer.warnings) is flagged
+    quiet = search(remote, text, level)
+    assert quiet.results == answer.results
+    assert not any("not primary" in warning for warning in quiet.warnings)

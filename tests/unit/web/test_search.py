@@ -147,3 +147,12 @@ def test_a_client_that_has_the_page_is_told_so():
     [same] = visits(archive(1), ("/dicomweb/studies", dict(headers)))
     [other] = visits(archive(2), ("/dicomweb/studies", dict(headers)))
     assert (same.status_code, other.status_code) == (304, 200)
+
+
+@pytest.mark.parametrize("primary", [True, False, None])
+def test_one_image_set_that_is_not_primary(primary):
+    remote = MemoryHealthImaging()
+    name = remote.add(image_set("1", "1.1", instance("1.1.1")), primary=primary)
+    target = f"/dicomweb/studies?imageSetId={name}"
+    [response] = visits(remote, (target, {}), image_set_policy="flag")
+    assert ("warning" in response.headers) is (primary is False)
