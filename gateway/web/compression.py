@@ -21,6 +21,7 @@ Run = Callable[[Coder, bytes, bool], Awaitable[bytes]]
 
 _SMALLEST: Final = 1_000  # bytes; what fits into a packet is not faster for being smaller
 _INLINE: Final = 16_384  # bytes; less is compressed sooner than handed to a thread
+_USUAL: Final = 200  # characters; what is longer is no browser's, and not remembered
 _WITHOUT_BODY: Final = frozenset({204, 205, 206})  # a part of a body keeps the coding it has
 _CONDITIONS: Final = frozenset({b"if-match", b"if-none-match"})
 
@@ -58,7 +59,7 @@ _CODERS: Final[Mapping[str, Callable[[], Coder]]] = {"zstd": _zstd, "br": _brotl
 
 
 @lru_cache(256)
-def _accepted(header: str | None) -> Mapping[str, float]:
+def _accepted(header: str) -> Mapping[str, float]:
     return codings.qualities(header)
 
 
@@ -77,7 +78,8 @@ class Compression:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        accepted = _accepted(_header(scope, b"accept-encoding"))
+        header = _header(scope, b"accept-encoding") or ""
+        accepted = _accepted(header) if len(header) < _USUAL else codings.qualities(header)
         coding = codings.choose(accepted)
         if coding is None:
             available = [*codings.CODINGS, codings.IDENTITY]

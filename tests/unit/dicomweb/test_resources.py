@@ -134,6 +134,31 @@ def test_urls_stand_below_the_root():
     )
 
 
+def test_urls_below_a_pinned_root_lead_to_the_same_version():
+    root = resources.pinned("https://h/dicomweb", "a" * 32, 7)
+    pin = f"?imageSetId={'a' * 32}&versionId=7"
+    assert resources.study_url(root, "1.2") == f"https://h/dicomweb/studies/1.2{pin}"
+    one = resources.instance_url(root, "1.2", "1.3", "1.4")
+    assert one == f"https://h/dicomweb/studies/1.2/series/1.3/instances/1.4{pin}"
+    assert resources.below(root, "/x/y") == f"https://h/dicomweb/x/y{pin}"
+    assert resources.below("https://h", "/x") == "https://h/x"
+
+
+@given(st.integers(1, 999_999_999))
+def test_versions_are_numbers_from_one(number):
+    assert resources.version_number(str(number)) == number
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "0", "00", "01", "-1", "+1", "1.0", " 1", "1 ", "1e3", "\u0661", "1" * 10, "latest"],
+)
+def test_what_is_no_version_is_refused(text):
+    with pytest.raises(InvalidRequest) as caught:
+        resources.version_number(text)
+    assert caught.value.parameter == "versionId"
+
+
 def test_an_address_without_more_is_the_whole_study():
     address = resources.Address("store", "1.2")
     assert (address.series, address.instance, address.image_set_id) == (None, None, None)

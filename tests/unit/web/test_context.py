@@ -201,6 +201,35 @@ def test_the_public_url_wins_over_every_host(setting, url):
         assert context.base_url(made) == url
 
 
+ONE = "a" * 32
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"),
+    [
+        ("versionId=1", "versionId"),
+        (f"imageSetId={ONE}&versionId=0", "versionId"),
+        (f"imageSetId={ONE}&versionId=x", "versionId"),
+        (f"imageSetId={ONE}&versionId=1&versionId=2", "versionId"),
+        (f"imageSetId={ONE}&imageSetId={'b' * 32}", "imageSetId"),
+    ],
+)
+def test_a_version_that_means_nothing_is_refused(query, parameter):
+    read = context.version_id if parameter == "versionId" else context.image_set_id
+    with pytest.raises(InvalidRequest) as caught:
+        read(plain(f"/x?{query}"))
+    assert caught.value.parameter == parameter
+
+
+@pytest.mark.parametrize(
+    ("query", "version"),
+    [("", None), (f"imageSetId={ONE}", None), (f"imageSetId={ONE}&versionId=12", 12),
+     (f"imageSetId={ONE}&versionId=3&versionId=3&imageSetId={ONE}", 3)],
+)  # fmt: skip
+def test_the_version_of_an_image_set(query, version):
+    assert context.version_id(plain(f"/x?{query}")) == version
+
+
 def test_the_service_root_is_that_of_the_request():
     assert context.root(request()) == "http://gateway.example/dicomweb"
     own = request(path_params={"datastore": OTHER})
