@@ -29,6 +29,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 _MAKERS: Final = ("imagecodecs", "numpy", "orjson", "pillow")
 """Libraries whose next version may write other bytes for the same content."""
 
+_CONDITIONAL: Final = frozenset({b"if-match", b"if-none-match", b"range"})
 _NEGOTIATING: Final = ("accept", "accept-charset")
 _REVALIDATED: Final = "private, no-cache"
 _NOT_KEPT: Final = "no-store"
@@ -167,7 +168,10 @@ async def _finished(request: Request, response: Response) -> Response:
     response.raw_headers.append((b"cache-control", entity.cache.encode()))
     if entity.tag:
         response.raw_headers.append((b"etag", entity.tag.encode()))
-        response = await _met(request, response, entity)
+        if _has_ranges(response):
+            response.raw_headers.append((b"accept-ranges", b"bytes"))
+        if any(name in _CONDITIONAL for name, _ in request.scope["headers"]):
+            response = await _met(request, response, entity)
     if request.method == "HEAD" and not isinstance(response, StreamingResponse):
         response.body = b""  # its Content-Length stays
     return response
@@ -212,17 +216,20 @@ async def _met(request: Request, response: Response, entity: Entity) -> Response
             assert_never(outcome)
 
 
+def _has_ranges(response: Response) -> bool:
+    """Whether parts can be had: the length is known, and no coding makes other bytes of it."""
+    fields = dict(response.raw_headers)
+    kind = fields.get(b"content-type", b"").decode("latin-1")
+    return b"content-length" in fields and not codings.is_text(kind)
+
+
 async def _partial(request: Request, response: Response, entity: Entity) -> Response:
-    """The ranges of a body of which the length is known; text goes out whole, in any coding."""
-    length = partial.length_of(response)
-    if length is None or codings.is_text(response.headers.get("content-type", "")):
-        return response
-    response.headers["Accept-Ranges"] = "bytes"
+    """The ranges that a GET asks for."""
     wanted = request.headers.get("range")
     counts = conditions.range_counts(request.headers.get("if-range"), entity.tag)
-    if wanted is None or not counts or request.method != "GET":
+    if wanted is None or not counts or request.method != "GET" or not _has_ranges(response):
         return response
-    return await partial.answer(response, wanted, length)
+    return await partial.answer(response, wanted)
 
 
 def _not_modified(entity: Entity) -> Response:

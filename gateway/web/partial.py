@@ -11,17 +11,13 @@ from gateway.web.errors import problem
 from gateway.web.streams import Stream
 
 
-def length_of(response: Response) -> int | None:
-    """The length of a body in bytes; None if that is not known before it is made."""
-    length = response.headers.get("Content-Length")
-    return None if length is None else int(length)
-
-
-async def answer(response: Response, header: str, length: int) -> Response:
+async def answer(response: Response, header: str) -> Response:
     """What ``header``, a Range, asks for of ``response``; 416 where there is none of it.
 
-    A stream is answered with one range only: what lies between several would be made for nothing.
+    The length has to be known. A stream is answered with one range only: what lies between several
+    would be made for nothing.
     """
+    length = int(response.headers["Content-Length"])
     ranges = byteranges.parse(header, length)
     stream = isinstance(response, Stream)
     if ranges is None or (stream and len(ranges) > 1):

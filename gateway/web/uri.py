@@ -40,6 +40,7 @@ async def wado(request: Request) -> Response:
         response.headers["Content-Location"] = instance_url(root, **uids)
         return response
     response = plain(answer.content, answer.media_type)
+    response.headers["Vary"] = "Accept-Charset"
     if answer.path:
         response.headers["Content-Location"] = below(root, answer.path)
     if asked.unsupported:
