@@ -9,7 +9,14 @@ from pydantic.fields import FieldInfo
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))  # the tables of this tree, wherever else the package is
 
-from gateway.dicom.transfer_syntaxes import BY_UID  # noqa: E402
+from gateway.codecs.encoders import ENCODERS  # noqa: E402
+from gateway.dicom.transfer_syntaxes import (  # noqa: E402
+    BY_UID,
+    DEFLATED_LE,
+    EXPLICIT_LE,
+    SENT,
+    TransferSyntax,
+)
 from gateway.settings import GatewaySettings, HealthImagingSettings  # noqa: E402
 from gateway.web.routes import DICOMWEB, OPERATIONS, ROOTS  # noqa: E402
 
@@ -53,14 +60,32 @@ Credentials come from AWS's default chain (environment, profile, container or in
 """
 
 
+def _imported(one: TransferSyntax) -> str:
+    if one.uid not in BY_UID:
+        return "no"
+    return "itself" if one.retained else "HTJ2K"
+
+
+def _sent(uid: str) -> str:
+    if uid == EXPLICIT_LE:
+        return "decoded"
+    if uid == DEFLATED_LE:
+        return "instances without frames"
+    encoder = ENCODERS.get(uid)
+    if encoder is None:
+        return "no"
+    if encoder.encode is None:
+        return "lossily"
+    return "losslessly, or lossily with `quality`" if encoder.compress else "losslessly"
+
+
 def routes() -> str:
     """The resources of the gateway."""
     rows = [f"| `{line.path}` | {line.description.name} | {line.clause} |" for line in DICOMWEB]
     others = ", ".join(f"`{line.path}`" for line in OPERATIONS)
-    retained = [one for one in BY_UID.values() if one.retained]
     syntaxes = "\n".join(
-        f"| {one.uid} | {one.name} | {'kept' if one.retained else 'HTJ2K'} | `{one.media_type}` |"
-        for one in BY_UID.values()
+        f"| {uid} | {one.name} | {_imported(one)} | {_sent(uid)} | `{one.media_type}` |"
+        for uid, one in SENT.items()
     )
     return f"""{NOTE}# Resources
 
@@ -79,11 +104,13 @@ that image set is read) and `versionId` (in that version).
 
 ## Transfer syntaxes
 
-{len(BY_UID)} are imported by HealthImaging; {len(retained)} keep their frames' bytes. Frames go
-out as stored, or decoded as Explicit VR Little Endian.
+Files of these are imported, and their frames stored as HTJ2K or kept as they are. Frames and files
+go out as stored, or as what can carry the image: grey, palette and colour images of 8 or 16 bits in
+any of the lossless ones; 32-bit integers in RLE; images of 8 bits in JPEG Baseline, grey ones of 8
+or 12 in JPEG Extended; one-bit and floating-point images uncompressed only.
 
-| UID | name | stored as | media type of a frame |
-|---|---|---|---|
+| UID | name | imported and stored as | sent | media type of a frame |
+|---|---|---|---|---|
 {syntaxes}
 """
 

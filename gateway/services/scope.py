@@ -5,12 +5,11 @@ from collections.abc import Collection, Iterable
 from functools import partial
 from typing import assert_never
 
-from gateway.codecs import registry
-from gateway.dicom import transfer_syntaxes as ts
 from gateway.dicom.bulkdata import BulkLink
 from gateway.dicom.elements import Element
 from gateway.dicomweb import attributes, resources
 from gateway.dicomweb.query import Level
+from gateway.imagesets import forms
 from gateway.imagesets.document import Instance
 
 
@@ -82,5 +81,5 @@ class Scope:
 
 
 def _syntaxes(instance: Instance) -> list[str]:
-    native = [ts.EXPLICIT_LE] if registry.decodes(instance.stored_syntax) else []
-    return list(dict.fromkeys([instance.stored_syntax, *native]))
+    """What an instance can be retrieved in without a loss, the stored form first."""
+    return [instance.stored_syntax, *forms.targets(instance).lossless]

@@ -205,7 +205,7 @@ def test_includefield_in_all_its_forms(search):
     [one, *_] = search(
         f"/studies/{UID}.0.0/instances", ("includefield", "AvailableTransferSyntaxUID")
     ).json()
-    assert one["00083002"]["Value"] == ["1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.1"]
+    assert one["00083002"]["Value"][:2] == ["1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.1"]
 
 
 @pytest.mark.parametrize(
