@@ -53,6 +53,8 @@ class Contrast:
                 values = values[values < colours.first]
             padding = ranges.padding(self._dataset, image)
             shown = ranges.occurring(values, bits, scale, padding)
+        if image.floating and isinstance(shown, Window):
+            shown = voi.exact(shown)
         return Greyscale(bits, scale, shown, self._presentation, colours)
 
     def _modality(self, number: int, bits: Stored) -> Modality:

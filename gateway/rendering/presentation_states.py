@@ -23,6 +23,7 @@ GRAYSCALE: Final = "1.2.840.10008.5.1.4.1.1.11.1"
 COLOR: Final = "1.2.840.10008.5.1.4.1.1.11.2"
 PSEUDO_COLOR: Final = "1.2.840.10008.5.1.4.1.1.11.3"
 
+_SLIDE: Final = "1.2.840.10008.5.1.4.1.1.77.1.6"
 _STATES: Final = "1.2.840.10008.5.1.4.1.1.11."
 _PRESENTED: Final = frozenset({GRAYSCALE, COLOR, PSEUDO_COLOR})
 _MAX_EFFORT: Final = 1_000_000  # lines to draw: a few seconds if all are on one picture
@@ -32,6 +33,7 @@ _STUDY: Final = 0x0020000D
 _SERIES: Final = 0x0020000E
 _SERIES_SEQUENCE: Final = 0x00081115
 _IMAGES: Final = 0x00081140
+_REFERENCED_CLASS: Final = 0x00081150
 _SOP_INSTANCE: Final = 0x00081155
 _FRAMES: Final = 0x00081160
 _AREAS: Final = 0x0070005A
@@ -178,13 +180,22 @@ def _check(dataset: DataSet) -> None:
     subtracts = elements.text(dataset, _VIEWING_MODE) == "SUB"
     if subtracts and attributes.items(dataset, _MASK):
         raise NotAcceptable("Presentation states that subtract a mask cannot be rendered")
-    matrix = any(
+    matrix = _has_slides(dataset) and any(
         elements.text(area, _ORIGIN) == "VOLUME" for area in attributes.items(dataset, _AREAS)
     )
     annotations = attributes.items(dataset, _ANNOTATIONS)
     if matrix or any(map(graphic_annotations.in_matrix, annotations)):
         message = "Presentation states of a total pixel matrix of tiles cannot be rendered"
         raise NotAcceptable(message)
+
+
+def _has_slides(dataset: DataSet) -> bool:
+    """Whether the state is of whole slides; of other images a volume is each frame (C.10.4)."""
+    return any(
+        elements.text(image, _REFERENCED_CLASS) == _SLIDE
+        for series in attributes.items(dataset, _SERIES_SEQUENCE)
+        for image in attributes.items(series, _IMAGES)
+    )
 
 
 def _contrast(dataset: DataSet) -> tuple[Element, ...]:

@@ -4,7 +4,7 @@ Nothing here fails on a malformed tree: what is missing or left out is said in i
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -27,6 +27,9 @@ _VALUE_TYPE: Final = 0x0040A040
 _CONCEPT_CODE: Final = 0x0040A168
 _OBSERVED: Final = 0x0040A032
 _CONTINUITY: Final = 0x0040A050
+_TEXTUAL: Final = frozenset(
+    {"CODE", "COMPOSITE", "CONTAINER", "DATE", "DATETIME", "IMAGE", "NUM", "PNAME", "TEXT", "TIME"}
+)
 _BY_REFERENCE: Final = 0x0040DB73
 _LANGUAGE: Final = ("121049", "DCM")
 _LANGUAGE_TAG: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
@@ -99,6 +102,16 @@ def read(dataset: DataSet) -> Report:
     return Report(title, report_headers.facts(dataset), root, _stored(dataset))
 
 
+def _is_text(dataset: DataSet, items: Iterable[Item]) -> bool:
+    """Whether the content reads as one text (PS3.3 C.17.8.2).
+
+    Measurements are often said to be continuous by mistake: with places and identifiers among them
+    nobody could tell what is what.
+    """
+    continuous = elements.text(dataset, _CONTINUITY).upper() == "CONTINUOUS"
+    return continuous and all(item.kind in _TEXTUAL or item.target for item in items)
+
+
 class _Reader:
     """Reads content items until there are too many of them."""
 
@@ -122,7 +135,7 @@ class _Reader:
             relationship,
             code(dataset, _CONCEPT_NAME),
             self._bounded(content_items.read(kind, dataset)),
-            elements.text(dataset, _CONTINUITY).upper() == "CONTINUOUS",
+            _is_text(dataset, items),
             wording.datetime(elements.text(dataset, _OBSERVED)),
             _language(dataset),
             items=items,

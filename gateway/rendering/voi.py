@@ -1,7 +1,7 @@
 """Values of interest (PS3.3 C.11.2): windows and VOI LUTs that say what is black and white."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -63,6 +63,12 @@ def apply(voi: Voi, values: Samples) -> Fractions:
     with np.errstate(all="ignore"):
         shown = _sigmoid(voi, values) if voi.function == "SIGMOID" else _linear(voi, values)
     return np.where(np.isnan(shown), 0, shown)
+
+
+def exact(window: Window) -> Window:
+    """``window`` for values that are no integers: one of width 1 is then no step."""
+    narrow = window.function == "LINEAR" and window.width <= 1
+    return replace(window, function="LINEAR_EXACT") if narrow else window
 
 
 def _linear(window: Window, values: Samples) -> Fractions:

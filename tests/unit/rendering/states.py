@@ -11,8 +11,8 @@ SOP = f"{SERIES}.1"
 OTHER = f"{SERIES}.2"
 
 
-def image(sop=SOP, frames=None):
-    one = made(ReferencedSOPClassUID="1.2.840.10008.5.1.4.1.1.2", ReferencedSOPInstanceUID=sop)
+def image(sop=SOP, frames=None, sop_class="1.2.840.10008.5.1.4.1.1.2"):
+    one = made(ReferencedSOPClassUID=sop_class, ReferencedSOPInstanceUID=sop)
     if frames:
         one.ReferencedFrameNumber = frames
     return one

@@ -14,7 +14,7 @@ from pydicom.pixels.processing import (
 
 from gateway.rendering.voi import Window
 from tests import files
-from tests.unit.rendering.images import generated, shipped, shown, stored
+from tests.unit.rendering.images import generated, image, shipped, shown, stored
 
 UNREADABLE = {"JPEG2000-embedded-sequence-delimiter", "MR_truncated", "badVR"}
 COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
@@ -130,3 +130,11 @@ def test_a_window_that_is_asked_for_stands_for_the_file_s_own():
     values = apply_modality_lut(files.read(path).pixel_array, files.read(path))
     found = shown(path, window=Window(50, 400))
     assert np.abs(found - np.clip((values - 49.5) / 399 + 0.5, 0, 1) * 255).max() <= 0.5001
+
+
+def test_a_window_of_width_one_is_no_step_in_floating_point_pixels():
+    values = np.array([[-0.5, 0, 0.25, 0.5, 1, 2]], "<f4")
+    window = {"WindowCenter": 0.5, "WindowWidth": 1}
+    assert shown(image(values, **window)).tolist() == [[0, 0, 64, 128, 255, 255]]
+    whole = image(np.array([[0, 1, 2]], np.uint8), **window)
+    assert shown(whole).tolist() == [[0, 255, 255]]

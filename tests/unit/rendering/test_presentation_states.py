@@ -192,13 +192,15 @@ def test_what_cannot_be_presented_truly_is_refused():
         "RecommendedViewingMode": "SUB",
     }
     volume = area(1, 2, PixelOriginInterpretation="VOLUME")
+    slide = image(sop_class="1.2.840.10008.5.1.4.1.1.77.1.6")
     for dataset, words in (
         (state(sop_class="1.2.840.10008.5.1.4.1.1.11.4"), "11.4 cannot be rendered"),
         (state(sop_class="1.2.840.10008.5.1.4.1.1.11.8"), "11.8 cannot be rendered"),
         (state(**subtraction), "subtract a mask"),
-        (state(DisplayedAreaSelectionSequence=[volume]), "total pixel matrix"),
+        (state(slide, DisplayedAreaSelectionSequence=[volume]), "total pixel matrix"),
         (layered(annotation(graphic("POINT", 1, 1, units="MATRIX"))), "total pixel matrix"),
     ):
         with pytest.raises(NotAcceptable, match=words):
             parse(dataset)
     parse(state(**{**subtraction, "RecommendedViewingMode": "NAT"}))
+    parse(state(DisplayedAreaSelectionSequence=[volume]))  # as some say of images without tiles

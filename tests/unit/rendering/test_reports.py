@@ -59,6 +59,21 @@ def test_the_tree():
     assert not found.root.continuous
 
 
+@pytest.mark.parametrize(
+    ("kinds", "is_text"),
+    [
+        (("TEXT", "NUM", "CODE"), True),
+        (("TEXT", "NUM", "CONTAINER"), True),
+        (("TEXT", "UIDREF", "NUM"), False),
+        (("NUM", "SCOORD"), False),
+    ],
+)
+def test_what_reads_as_one_text(kinds, is_text):
+    below = [item(kind, "Part") for kind in kinds]
+    assert read(*below, ContinuityOfContent="CONTINUOUS").root.continuous is is_text
+    assert not read(*below, ContinuityOfContent="SEPARATE").root.continuous
+
+
 def test_modifiers_are_those_with_nothing_below_them():
     plain_one = text("Left", "Laterality", relationship="HAS CONCEPT MOD")
     deep = text("Left", "Laterality", relationship="HAS CONCEPT MOD", below=[text("x")])
