@@ -2,7 +2,24 @@
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Protocol
+
+from gateway.errors import UpstreamUnavailable
+
+
+class Urgency(Enum):
+    """Whether a person waits for what is asked for, or it is fetched ahead of being asked for."""
+
+    WAITING = "waiting"
+    AHEAD = "ahead"
+
+
+class NotNow(UpstreamUnavailable):
+    """Work ahead for which there is no room now; it was not queued, and nothing is wrong.
+
+    Whoever waits for such work by then has to ask anew, as WAITING.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +37,29 @@ class Summary:
     tags: Mapping[str, Any]
 
 
+class OpenFrame(Protocol):
+    """A frame whose bytes are still arriving; read once, and closed by whoever opened it.
+
+    ``length`` is the number of bytes where HealthImaging says it beforehand. It holds one of the
+    calls that may run at a time until it is read to its end or closed.
+    """
+
+    length: int | None
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """The bytes as they come; an UpstreamError where they end short, however late."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of it; a frame that is not at its end is broken off."""
+        ...
+
+
 class HealthImaging(Protocol):
-    """What the services need. Every method raises NotFound or an UpstreamError."""
+    """What the services need. Every method raises NotFound or an UpstreamError.
+
+    Calls that are AHEAD come after all that are WAITING, and raise NotNow rather than queue long.
+    """
 
     def search(
         self, datastore_id: str, criteria: Mapping[str, Any]
@@ -35,12 +73,34 @@ class HealthImaging(Protocol):
         """One image set, its latest version where none is given; without DICOMTags."""
         ...
 
-    async def metadata(self, datastore_id: str, image_set_id: str, version: int | None) -> bytes:
+    async def metadata(
+        self,
+        datastore_id: str,
+        image_set_id: str,
+        version: int | None,
+        urgency: Urgency = Urgency.WAITING,
+    ) -> bytes:
         """The gzip document of an image set, of its latest version where none is given."""
         ...
 
-    async def frame(self, datastore_id: str, image_set_id: str, frame_id: str) -> bytes:
-        """The bytes of one frame as stored."""
+    async def frame(
+        self,
+        datastore_id: str,
+        image_set_id: str,
+        frame_id: str,
+        urgency: Urgency = Urgency.WAITING,
+    ) -> bytes:
+        """The bytes of one frame as stored, all of them."""
+        ...
+
+    async def open_frame(
+        self,
+        datastore_id: str,
+        image_set_id: str,
+        frame_id: str,
+        urgency: Urgency = Urgency.WAITING,
+    ) -> OpenFrame:
+        """One frame as stored, from the moment on that HealthImaging begins to send it."""
         ...
 
     async def check(self, datastore_id: str) -> None:

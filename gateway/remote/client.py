@@ -10,7 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from gateway.errors import NotFound
-from gateway.remote.api import Summary
+from gateway.remote.api import OpenFrame, Summary, Urgency
 from gateway.remote.errors import translate
 from gateway.settings import GatewaySettings
 
@@ -72,7 +72,13 @@ class HealthImagingClient:
         answer = await self._call("GetImageSet", lambda: self._client.get_image_set(**arguments))
         return _summary({**answer, "version": int(answer["versionId"])})
 
-    async def metadata(self, datastore_id: str, image_set_id: str, version: int | None) -> bytes:
+    async def metadata(
+        self,
+        datastore_id: str,
+        image_set_id: str,
+        version: int | None,
+        urgency: Urgency = Urgency.WAITING,
+    ) -> bytes:
         """The document of an image set, gzip-compressed as it comes."""
         arguments = _named(datastore_id, image_set_id, version)
 
@@ -83,7 +89,23 @@ class HealthImagingClient:
 
         return await self._call("GetImageSetMetadata", fetch)
 
-    async def frame(self, datastore_id: str, image_set_id: str, frame_id: str) -> bytes:
+    async def open_frame(
+        self,
+        datastore_id: str,
+        image_set_id: str,
+        frame_id: str,
+        urgency: Urgency = Urgency.WAITING,
+    ) -> OpenFrame:
+        """A frame as stored, already whole."""
+        return _Whole(await self.frame(datastore_id, image_set_id, frame_id, urgency))
+
+    async def frame(
+        self,
+        datastore_id: str,
+        image_set_id: str,
+        frame_id: str,
+        urgency: Urgency = Urgency.WAITING,
+    ) -> bytes:
         """The bytes of a frame as stored."""
 
         def fetch() -> bytes:
@@ -110,6 +132,18 @@ class HealthImagingClient:
         """End the threads; calls under way are waited for."""
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
         self._client.close()
+
+
+class _Whole:
+    def __init__(self, content: bytes) -> None:
+        self.length: int | None = len(content)
+        self._content = content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._content
+
+    async def aclose(self) -> None:
+        self._content = b""
 
 
 def _named(datastore_id: str, image_set_id: str, version: int | None) -> dict[str, str]:

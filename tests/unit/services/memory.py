@@ -11,8 +11,8 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
-from gateway.errors import NotFound, UpstreamInvalid
-from gateway.remote.api import Summary
+from gateway.errors import NotFound, UpstreamInvalid, UpstreamUnavailable
+from gateway.remote.api import OpenFrame, Summary, Urgency
 from gateway.services.library import Library
 from gateway.settings import GatewaySettings
 
@@ -137,12 +137,41 @@ def image_set(
     }
 
 
+class MemoryFrame:
+    """A frame that comes in pieces of ``chunk`` bytes, and breaks off after ``sent`` of them."""
+
+    def __init__(self, content: bytes, chunk: int, sent: int | None) -> None:
+        self.length: int | None = len(content)
+        self.closed = False
+        self._content = content
+        self._chunk = chunk
+        self._sent = sent
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        end = len(self._content) if self._sent is None else self._sent
+        for start in range(0, end, self._chunk):
+            await asyncio.sleep(0)
+            yield self._content[start : min(start + self._chunk, end)]
+        if self._sent is not None:
+            raise UpstreamUnavailable("HealthImaging broke off")
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
 class MemoryHealthImaging:
-    """One data store; ``failures`` raises what it holds for an operation or an identifier."""
+    """One data store; ``failures`` raises what it holds for an operation or an identifier.
+
+    Open frames come in pieces of ``chunk`` bytes; ``breaks`` says after how many bytes a frame
+    breaks off, ``urgencies`` keeps how urgently each was asked for.
+    """
 
     def __init__(self, page: int = 50) -> None:
         self.calls: list[tuple[str, Any]] = []
         self.failures: dict[str, Exception] = {}
+        self.urgencies: list[Urgency] = []
+        self.breaks: dict[str, int] = {}
+        self.chunk = 4
         self.closed = False
         self._page = page
         self._sets: dict[str, tuple[Summary, bytes]] = {}
@@ -218,7 +247,13 @@ class MemoryHealthImaging:
             raise NotFound("no such version")
         return summary
 
-    async def metadata(self, datastore_id: str, image_set_id: str, version: int | None) -> bytes:
+    async def metadata(
+        self,
+        datastore_id: str,
+        image_set_id: str,
+        version: int | None,
+        urgency: Urgency = Urgency.WAITING,
+    ) -> bytes:
         await self._call("metadata", (image_set_id, version), image_set_id)
         if datastore_id != DATASTORE or image_set_id not in self._sets:
             raise NotFound("no such image set")
@@ -227,11 +262,28 @@ class MemoryHealthImaging:
             raise NotFound("no such version")
         return document
 
-    async def frame(self, datastore_id: str, image_set_id: str, frame_id: str) -> bytes:
+    async def frame(
+        self,
+        datastore_id: str,
+        image_set_id: str,
+        frame_id: str,
+        urgency: Urgency = Urgency.WAITING,
+    ) -> bytes:
         await self._call("frame", (image_set_id, frame_id), frame_id)
         if datastore_id != DATASTORE:
             raise NotFound("no such data store")
+        self.urgencies.append(urgency)
         return self._frames[image_set_id, frame_id]
+
+    async def open_frame(
+        self,
+        datastore_id: str,
+        image_set_id: str,
+        frame_id: str,
+        urgency: Urgency = Urgency.WAITING,
+    ) -> OpenFrame:
+        content = await self.frame(datastore_id, image_set_id, frame_id, urgency)
+        return MemoryFrame(content, self.chunk, self.breaks.get(frame_id))
 
     async def check(self, datastore_id: str) -> None:
         await self._call("check", datastore_id)
