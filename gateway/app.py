@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
+from gateway.cache.tiers import Tiers
 from gateway.errors import GatewayError
 from gateway.remote.api import HealthImaging
 from gateway.remote.client import HealthImagingClient
@@ -24,6 +26,7 @@ from gateway.services.rendered import Rendered
 from gateway.services.search import Search
 from gateway.services.uri import Uri
 from gateway.settings import GatewaySettings
+from gateway.telemetry.metrics import Metrics
 from gateway.web.compression import Compression
 from gateway.web.context import Services
 from gateway.web.entities import fingerprint
@@ -58,6 +61,8 @@ def create_app(
     ``remote`` is HealthImaging, by default the one that ``settings`` and AWS's credential chain
     lead to; ``progress`` says what keeps the gateway from being ready beside that.
     """
+    metrics = Metrics(CollectorRegistry())
+    tiers = Tiers(settings, metrics)
     library = Library(remote or HealthImagingClient(settings), settings)
     compute = Compute(settings.decode_threads)
     frames = Frames(library, compute, settings.fetch_ahead)
@@ -76,12 +81,14 @@ def create_app(
         Uri(library, instances, rendered, settings.viewport_max_side),
         Readiness(library, settings.datastore_id, progress),
         fingerprint(settings),
+        metrics,
     )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
         await library.close()
+        await tiers.close()
         await compute.close()
 
     app = Starlette(

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _IDENTIFIER: Final = r"^[0-9a-z]{32}$"
 _URL: Final = r"^https?://[^/\s]+(/[^\s]*)?$"
+_CACHE_URL: Final = r"^((valkey|redis)s?://[^/\s]+(/\d*)?|unix://[^\s?]+)(\?[^\s]*)?$"
 _CORES: Final = os.cpu_count() or 1
 
 
@@ -92,7 +93,35 @@ class GatewaySettings(BaseSettings):
     )
     decode_threads: int = Field(_CORES, ge=1, le=256, description="Frames decoded at a time.")
     metadata_cache_mb: int = Field(256, ge=1, description="Memory for image set documents, in MiB.")
-    frame_cache_mb: int = Field(256, ge=1, description="Memory for frames as stored, in MiB.")
+    frame_cache_mb: int = Field(
+        256,
+        ge=1,
+        description="Memory for frames as stored and for serialised answers, in MiB.",
+    )
+    disk_cache_dir: Path | None = Field(
+        None,
+        description="Folder on a local disk where frames and answers outlive restarts, shared by "
+        "all gateways of this machine; none is kept where not set.",
+    )
+    disk_cache_mb: int = Field(
+        10_240, ge=16, description="Room that the files in that folder may take, in MiB."
+    )
+    shared_cache_url: str | None = Field(
+        None,
+        pattern=_CACHE_URL,
+        repr=False,  # may hold a password
+        description="Valkey or Redis that gateways share, as `valkey://host:port/database`; "
+        "`valkeys://` for TLS, and user and password before the host.",
+    )
+    shared_cache_ttl: int = Field(
+        604_800, ge=1, description="Seconds for which the shared cache keeps a value."
+    )
+    shared_cache_max_value_mb: int = Field(
+        16, ge=1, le=512, description="Largest value that the shared cache is given, in MiB."
+    )
+    shared_cache_timeout: float = Field(
+        0.25, gt=0, le=5, description="Seconds to wait for the shared cache before doing without."
+    )
     search_max_image_sets: int = Field(
         10_000,
         ge=50,

@@ -1,1 +1,1 @@
-"""Caches of what HealthImaging gave; the event loop's alone, bounded by bytes."""
+"""Caches of what HealthImaging gave: bounded by bytes, and never in a request's way."""

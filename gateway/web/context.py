@@ -25,6 +25,7 @@ from gateway.services.rendered import Rendered
 from gateway.services.search import Search
 from gateway.services.uri import Uri
 from gateway.settings import GatewaySettings
+from gateway.telemetry.metrics import Metrics
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _IDENTIFIER = re.compile("[0-9a-z]{32}")
@@ -48,6 +49,7 @@ class Services:
     uri: Uri
     readiness: Readiness
     fingerprint: str
+    metrics: Metrics
 
 
 def services(request: Request) -> Services:

@@ -32,6 +32,19 @@ _MAKERS: Final = ("imagecodecs", "numpy", "orjson", "pillow")
 _CONDITIONAL: Final = frozenset({b"if-match", b"if-none-match", b"range"})
 _NEGOTIATING: Final = ("accept", "accept-charset")
 _REVALIDATED: Final = "private, no-cache"
+_ELSEWHERE: Final = {
+    "host",
+    "port",
+    "log_level",
+    "frame_cache_mb",
+    "disk_cache_dir",
+    "disk_cache_mb",
+    "shared_cache_url",
+    "shared_cache_ttl",
+    "shared_cache_max_value_mb",
+    "shared_cache_timeout",
+}
+"""Settings that no answer depends on."""
 _NOT_KEPT: Final = "no-store"
 
 
@@ -64,7 +77,7 @@ def fingerprint(settings: GatewaySettings) -> str:
 
     Equal for all processes that serve the same, wherever they listen.
     """
-    made = settings.model_dump_json(exclude={"host", "port", "log_level"})
+    made = settings.model_dump_json(exclude=_ELSEWHERE)
     return conditions.entity_tag(__version__, made, *(version(name) for name in _MAKERS))
 
 

@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from gateway.telemetry.metrics import CONTENT_TYPE
 from gateway.web import context
 
 
@@ -18,3 +19,9 @@ async def readyz(request: Request) -> Response:
         return JSONResponse({"status": "ready"})
     headers = {"Retry-After": "2"}
     return JSONResponse({"status": "not ready", "reason": problem}, 503, headers)
+
+
+async def metrics(request: Request) -> Response:
+    """What this process has counted, for Prometheus."""
+    text = context.services(request).metrics.text()
+    return Response(text, headers={"Content-Type": CONTENT_TYPE})

@@ -116,6 +116,7 @@ OPERATIONS: Final = (
     Transaction("/wado", uri.wado, URI, "Instance by Query"),
     Transaction("/healthz", health.healthz, STATE, "Liveness"),
     Transaction("/readyz", health.readyz, STATE, "Readiness"),
+    Transaction("/metrics", health.metrics, STATE, "Metrics"),
     Transaction("/ohif/app-config.js", viewers.script, VIEWER, "OHIF's Configuration"),
     Transaction("/ohif/app-config.json", viewers.document, VIEWER, "OHIF's Configuration"),
     Transaction("/ohif/dicomweb.json", viewers.proxied, VIEWER, "OHIF's Data Source"),
