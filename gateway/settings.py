@@ -88,6 +88,18 @@ class GatewaySettings(BaseSettings):
     upstream_concurrency: int = Field(
         32, ge=1, le=512, description="Calls to HealthImaging at a time."
     )
+    quotas: str = Field(
+        "",
+        description="Calls a second that HealthImaging admits, where they are not those of AWS's "
+        "guide, like `GetImageFrame=2000,SearchImageSets=50`.",
+    )
+    queue_seconds: float = Field(
+        10.0,
+        gt=0,
+        le=60,
+        description="Seconds that a call may wait for its turn under the quotas; what would take "
+        "longer is answered with 503 at once.",
+    )
     fetch_ahead: int = Field(
         8, ge=1, le=64, description="Frames or documents fetched at a time for one request."
     )

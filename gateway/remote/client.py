@@ -1,52 +1,70 @@
-"""HealthImaging over boto3: blocking calls in a bounded set of threads, errors translated."""
+"""HealthImaging over the network: frames and documents by signed requests, the rest by boto3."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
-import boto3
+import botocore.session
+import orjson
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.credentials import Credentials as StaticCredentials
 
 from gateway.errors import NotFound
+from gateway.remote import quotas
 from gateway.remote.api import OpenFrame, Summary, Urgency
-from gateway.remote.errors import translate
+from gateway.remote.calls import Calls
+from gateway.remote.credentials import Credentials
+from gateway.remote.endpoint import resolve
+from gateway.remote.errors import FAILURES, translate
+from gateway.remote.retries import Retries
+from gateway.remote.schedule import Schedule
+from gateway.remote.scheduler import Scheduler, Turn
+from gateway.remote.wire import Answer, Wire
 from gateway.settings import GatewaySettings
 
 _Result = TypeVar("_Result")
 
 _PAGE: Final = 50
+_MOST_THREADS: Final = 32
 
 
 class HealthImagingClient:
-    """The adapter of ``remote.api.HealthImaging`` over boto3's ``medical-imaging`` client."""
+    """The adapter of ``remote.api.HealthImaging``; of the event loop that first calls it."""
 
     def __init__(self, settings: GatewaySettings, **credentials: str) -> None:
         """``credentials`` are boto3's keyword arguments; its default chain where there are none."""
-        threads = settings.upstream_concurrency
+        session = botocore.session.get_session()
+        slots = settings.upstream_concurrency
+        threads = min(slots, _MOST_THREADS)
         self._threads = ThreadPoolExecutor(threads, "healthimaging")
-        self._client: Any = boto3.session.Session().client(
+        self._client: Any = session.create_client(
             "medical-imaging",
             endpoint_url=settings.endpoint_url,
             region_name=settings.region,
-            config=Config(
-                connect_timeout=settings.connect_timeout,
-                read_timeout=settings.read_timeout,
-                retries={"mode": "adaptive", "total_max_attempts": settings.max_attempts},
-                max_pool_connections=threads,
-                # With an endpoint of its own, "runtime-" in front of the host would lead nowhere.
-                inject_host_prefix=settings.endpoint_url is None,
-            ),
+            config=_config(settings, threads),
             **credentials,
         )
+        keys = StaticCredentials(*_static(**credentials)) if credentials else None
+        self._wire = Wire(
+            resolve(session, settings.region, settings.endpoint_url),
+            Credentials(lambda: keys or session.get_credentials()),
+            settings.connect_timeout,
+            settings.read_timeout,
+        )
+        limits = quotas.parse(settings.quotas)
+        schedule = Schedule(limits, slots, settings.queue_seconds, time.monotonic())
+        self._calls = Calls(Scheduler(schedule), Retries(settings.max_attempts))
 
-    async def _call(self, operation: str, call: Callable[[], _Result]) -> _Result:
+    async def _call(
+        self, action: str, call: Callable[[], _Result], urgency: Urgency = Urgency.WAITING
+    ) -> _Result:
         loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._threads, call)
-        except (ClientError, BotoCoreError) as error:
-            raise translate(error, operation) from error
+        return await self._calls.make(
+            action, lambda: loop.run_in_executor(self._threads, call), urgency
+        )
 
     async def search(
         self, datastore_id: str, criteria: Mapping[str, Any]
@@ -80,24 +98,13 @@ class HealthImagingClient:
         urgency: Urgency = Urgency.WAITING,
     ) -> bytes:
         """The document of an image set, gzip-compressed as it comes."""
-        arguments = _named(datastore_id, image_set_id, version)
+        path = _path(datastore_id, image_set_id, "getImageSetMetadata")
+        query = "" if version is None else f"version={version}"
 
-        def fetch() -> bytes:
-            answer = self._client.get_image_set_metadata(**arguments)
-            body: bytes = answer["imageSetMetadataBlob"].read()
-            return body
+        async def attempt() -> bytes:
+            return await (await self._wire.post(path, query)).whole()
 
-        return await self._call("GetImageSetMetadata", fetch)
-
-    async def open_frame(
-        self,
-        datastore_id: str,
-        image_set_id: str,
-        frame_id: str,
-        urgency: Urgency = Urgency.WAITING,
-    ) -> OpenFrame:
-        """A frame as stored, already whole."""
-        return _Whole(await self.frame(datastore_id, image_set_id, frame_id, urgency))
+        return await self._calls.make("GetImageSetMetadata", attempt, urgency)
 
     async def frame(
         self,
@@ -107,17 +114,28 @@ class HealthImagingClient:
         urgency: Urgency = Urgency.WAITING,
     ) -> bytes:
         """The bytes of a frame as stored."""
+        path = _path(datastore_id, image_set_id, "getImageFrame")
+        body = orjson.dumps({"imageFrameId": frame_id})
 
-        def fetch() -> bytes:
-            answer = self._client.get_image_frame(
-                datastoreId=datastore_id,
-                imageSetId=image_set_id,
-                imageFrameInformation={"imageFrameId": frame_id},
-            )
-            body: bytes = answer["imageFrameBlob"].read()
-            return body
+        async def attempt() -> bytes:
+            return await (await self._wire.post(path, body=body)).whole()
 
-        return await self._call("GetImageFrame", fetch)
+        return await self._calls.make("GetImageFrame", attempt, urgency)
+
+    async def open_frame(
+        self,
+        datastore_id: str,
+        image_set_id: str,
+        frame_id: str,
+        urgency: Urgency = Urgency.WAITING,
+    ) -> OpenFrame:
+        """A frame as stored, while it arrives; what breaks off is not tried again."""
+        path = _path(datastore_id, image_set_id, "getImageFrame")
+        body = orjson.dumps({"imageFrameId": frame_id})
+        answer, turn = await self._calls.begin(
+            "GetImageFrame", lambda: self._wire.post(path, body=body), urgency
+        )
+        return _ArrivingFrame(answer, turn)
 
     async def check(self, datastore_id: str) -> None:
         """Return if the data store is active."""
@@ -129,21 +147,53 @@ class HealthImagingClient:
             raise NotFound(f"The data store is not active but {status}")
 
     async def close(self) -> None:
-        """End the threads; calls under way are waited for."""
+        """End threads and connections; calls under way are waited for, open frames break off."""
+        await self._calls.close()
+        await self._wire.close()
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
         self._client.close()
 
 
-class _Whole:
-    def __init__(self, content: bytes) -> None:
-        self.length: int | None = len(content)
-        self._content = content
+class _ArrivingFrame:
+    def __init__(self, answer: Answer, turn: Turn) -> None:
+        self.length = answer.length
+        self._answer = answer
+        self._turn = turn
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield self._content
+        try:
+            async for piece in self._answer.pieces():
+                yield piece
+        except FAILURES as error:
+            raise translate(error, "GetImageFrame") from error
+        finally:
+            self._turn.end()
 
     async def aclose(self) -> None:
-        self._content = b""
+        self._answer.close()
+        self._turn.end()
+
+
+def _config(settings: GatewaySettings, connections: int) -> Config:
+    return Config(
+        connect_timeout=settings.connect_timeout,
+        read_timeout=settings.read_timeout,
+        retries={"mode": "standard", "total_max_attempts": 1},  # tries are counted in ``calls``
+        max_pool_connections=connections,
+        # With an endpoint of its own, "runtime-" in front of the host would lead nowhere.
+        inject_host_prefix=settings.endpoint_url is None,
+    )
+
+
+def _static(
+    aws_access_key_id: str, aws_secret_access_key: str, aws_session_token: str | None = None
+) -> tuple[str, str, str | None]:
+    return aws_access_key_id, aws_secret_access_key, aws_session_token
+
+
+def _path(datastore_id: str, image_set_id: str, operation: str) -> str:
+    store, image_set = (quote(part, safe="-._~") for part in (datastore_id, image_set_id))
+    return f"/datastore/{store}/imageSet/{image_set}/{operation}"
 
 
 def _named(datastore_id: str, image_set_id: str, version: int | None) -> dict[str, str]:

@@ -1,10 +1,14 @@
-"""botocore's errors become ours at this one border."""
+"""botocore's errors, and those of the wire, become ours at this one border."""
 
-from typing import Any, Final
+from enum import Enum
+from typing import Any, Final, TypeAlias
 
+import aiohttp
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionError as BotoConnectionError,
+    HTTPClientError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
@@ -27,6 +31,46 @@ _NO_ACCESS: Final = (
     ProfileNotFound,
     TokenRetrievalError,
 )
+
+
+class Trouble(Enum):
+    """What an error says about another try."""
+
+    THROTTLED = "throttled"
+    PASSING = "passing"
+    LASTING = "lasting"
+
+
+class Unfinished(Exception):
+    """An answer whose end cannot be told from a break, or that is not as long as it said."""
+
+
+Failure: TypeAlias = ClientError | BotoCoreError | aiohttp.ClientError | TimeoutError | Unfinished
+"""Whatever a call to HealthImaging raises when it fails."""
+
+FAILURES: Final = (ClientError, BotoCoreError, aiohttp.ClientError, TimeoutError, Unfinished)
+
+# Those of botocore's standard mode. A test compares.
+_THROTTLING: Final = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
+        "LimitExceededException",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "Throttling",
+        "ThrottledException",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)
+_PASSING: Final = frozenset({"RequestTimeout", "RequestTimeoutException"})
+_PASSING_STATUS: Final = frozenset({500, 502, 503, 504})
 
 
 def _denied(_: str) -> GatewayError:
@@ -77,16 +121,36 @@ BY_CODE: Final = {
 """What an error code of HealthImaging means to the gateway."""
 
 
-def translate(error: ClientError | BotoCoreError, operation: str) -> GatewayError:
-    """Our error for botocore's; the text of the original, which can quote data, is left behind."""
+def trouble(error: Failure) -> Trouble:
+    """Whether, and how soon, it makes sense to try again; as botocore's standard mode decides."""
     if isinstance(error, ClientError):
-        response: Any = error.response
-        code = response.get("Error", {}).get("Code", "")
+        code, status = _code_and_status(error)
+        if code in _THROTTLING or (status == 429 and code not in BY_CODE):
+            return Trouble.THROTTLED
+        passing = code in _PASSING or status in _PASSING_STATUS
+        return Trouble.PASSING if passing else Trouble.LASTING
+    if isinstance(error, BotoCoreError):
+        passing = isinstance(error, (BotoConnectionError, HTTPClientError))
+        return Trouble.PASSING if passing else Trouble.LASTING
+    return Trouble.PASSING
+
+
+def translate(error: Failure, operation: str) -> GatewayError:
+    """Our error for a failure; the text of the original, which can quote data, is left behind."""
+    if isinstance(error, ClientError):
+        code, status = _code_and_status(error)
         make = BY_CODE.get(code)
         if make:
             return make(operation)
-        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
+        if status == 429:
+            return _throttled(operation)
         return _away(operation) if status >= 500 else _refused(operation)
     if isinstance(error, _NO_ACCESS):
         return UpstreamDenied("The gateway has no usable AWS credentials or region")
     return _away(operation)
+
+
+def _code_and_status(error: ClientError) -> tuple[str, int]:
+    response: Any = error.response
+    code = response.get("Error", {}).get("Code", "")
+    return code, response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)

@@ -77,6 +77,7 @@ SAMPLES = {
     "read_timeout": "2.5",
     "max_attempts": "2",
     "upstream_concurrency": "3",
+    "queue_seconds": "4.5",
     "fetch_ahead": "5",
     "decode_threads": "251",
     "metadata_cache_mb": "7",

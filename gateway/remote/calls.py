@@ -1,0 +1,91 @@
+"""Every call to HealthImaging passes here: its turn, its tries, its errors."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from botocore.exceptions import ClientError
+
+from gateway.remote.api import NotNow, Urgency
+from gateway.remote.errors import FAILURES, Failure, Trouble, translate, trouble
+from gateway.remote.retries import Retries
+from gateway.remote.scheduler import Scheduler, Turn
+
+_Result = TypeVar("_Result")
+
+
+class Calls:
+    """Calls of one client."""
+
+    def __init__(self, scheduler: Scheduler, retries: Retries) -> None:
+        self._scheduler = scheduler
+        self._retries = retries
+        self._running = 0
+        self._ended: asyncio.Event | None = None
+
+    async def make(
+        self, action: str, attempt: Callable[[], Awaitable[_Result]], urgency: Urgency
+    ) -> _Result:
+        """What ``attempt`` returns, tried as often as it makes sense.
+
+        Raises:
+            GatewayError: it failed, or its turn would not come in time.
+        """
+        self._running += 1
+        try:
+            result, turn = await self.begin(action, attempt, urgency)
+            turn.end()
+            return result
+        finally:
+            self._running -= 1
+            if self._ended is not None and not self._running:
+                self._ended.set()
+
+    async def begin(
+        self, action: str, attempt: Callable[[], Awaitable[_Result]], urgency: Urgency
+    ) -> tuple[_Result, Turn]:
+        """The same, with a turn that the caller ends when it has done with the result."""
+        if self._ended is not None:
+            raise RuntimeError("The client is closed")
+        number, paid = 1, None
+        while True:
+            turn = await self._scheduler.turn(action, urgency, again=number > 1)
+            try:
+                result = await attempt()
+            except FAILURES as error:
+                turn.end()
+                paid = await self._after(error, number, action, urgency)
+                number += 1
+            except BaseException:
+                turn.end()
+                raise
+            else:
+                self._retries.succeeded(paid)
+                return result, turn
+
+    async def _after(self, error: Failure, number: int, action: str, urgency: Urgency) -> Trouble:
+        """Wait until it is time for another try after ``error``, or raise what it comes to."""
+        found = trouble(error)
+        if found is Trouble.THROTTLED:
+            self._scheduler.throttled(action)
+            if urgency is Urgency.AHEAD:
+                raise NotNow("HealthImaging is busy") from error
+        seconds = self._retries.delay(found, number, _asked(error))
+        if seconds is None or self._ended is not None:
+            raise translate(error, action) from error
+        await asyncio.sleep(seconds)
+        return found
+
+    async def close(self) -> None:
+        """Make no more calls; those under way are waited for, and not tried again."""
+        self._ended = asyncio.Event()
+        if self._running:
+            await self._ended.wait()
+
+
+def _asked(error: Failure) -> float | None:
+    if not isinstance(error, ClientError):
+        return None
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    value = str(headers.get("x-amz-retry-after", ""))
+    return int(value) / 1000 if value.isascii() and value.isdigit() else None

@@ -1,0 +1,82 @@
+"""The schedule with a clock: coroutines that wait for their turn. Of one event loop."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from gateway.remote.api import Urgency
+from gateway.remote.schedule import Schedule, State, Ticket, missed
+
+
+class Turn:
+    """A call that may run now; it has to be ended, by whatever way it ends."""
+
+    __slots__ = ("_scheduler", "_ticket")
+
+    def __init__(self, scheduler: "Scheduler", ticket: Ticket) -> None:
+        self._scheduler = scheduler
+        self._ticket = ticket
+
+    def end(self) -> None:
+        """Let the next one go; nothing if this has ended already."""
+        if self._ticket.state is State.RUNNING:
+            self._scheduler.leave(self._ticket)
+
+
+class Scheduler:
+    """Gives calls their turns."""
+
+    def __init__(self, schedule: Schedule, clock: Callable[[], float] = time.monotonic) -> None:
+        self._schedule = schedule
+        self._clock = clock
+        self._waiting: dict[Ticket, asyncio.Future[None]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def turn(self, action: str, urgency: Urgency, *, again: bool = False) -> Turn:
+        """Wait until a call may be made.
+
+        Raises:
+            UpstreamUnavailable: that takes too long, or would; NotNow if it is AHEAD.
+        """
+        ticket = self._schedule.enter(action, urgency, self._clock(), again=again)
+        self._proceed()
+        if ticket.state is State.QUEUED:
+            await self._wait(ticket)
+        if ticket.state is State.GONE:
+            raise missed(ticket)
+        return Turn(self, ticket)
+
+    async def _wait(self, ticket: Ticket) -> None:
+        future = asyncio.get_running_loop().create_future()
+        self._waiting[ticket] = future
+        try:
+            await future
+        except asyncio.CancelledError:
+            self.leave(ticket)
+            raise
+        finally:
+            self._waiting.pop(ticket, None)
+
+    def leave(self, ticket: Ticket) -> None:
+        """A call has ended, or nobody waits for its turn any more."""
+        self._schedule.leave(ticket)
+        self._proceed()
+
+    def throttled(self, action: str) -> None:
+        """HealthImaging refused a call because there were too many."""
+        self._schedule.throttled(action, self._clock())
+
+    def _proceed(self) -> None:
+        now = self._clock()
+        for ticket in self._schedule.due(now):
+            future = self._waiting.pop(ticket, None)
+            if future is not None and not future.done():
+                future.set_result(None)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        seconds = self._schedule.wake(now)
+        if seconds is not None:
+            # A timer may fire a tick early; a millisecond later nothing has to be tried twice.
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(seconds + 0.001, self._proceed)
