@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from gateway.remote.api import Urgency
-from gateway.remote.schedule import Schedule, State, Ticket, missed
+from gateway.remote.schedule import Schedule, State, Ticket
 
 
 class Turn:
@@ -43,7 +43,7 @@ class Scheduler:
         if ticket.state is State.QUEUED:
             await self._wait(ticket)
         if ticket.state is State.GONE:
-            raise missed(ticket)
+            raise self._schedule.missed(ticket)
         return Turn(self, ticket)
 
     async def _wait(self, ticket: Ticket) -> None:
