@@ -56,14 +56,19 @@ class MemoryTier:
         self._values = _Counted(max_bytes, counts)
         self._largest = max_bytes // _SHARE - ENTRY_BYTES
 
+    def peek(self, key: str) -> bytes | None:
+        """The bytes of ``key``, which are now those used last; none is not counted as a miss."""
+        content = self._values.get(key)
+        if content is not None:
+            self._counts.hits += 1
+            self._counts.read_bytes += len(content)
+        return content
+
     def get(self, key: str) -> bytes | None:
         """The bytes of ``key``, which are now those used last."""
-        content = self._values.get(key)
+        content = self.peek(key)
         if content is None:
             self._counts.misses += 1
-            return None
-        self._counts.hits += 1
-        self._counts.read_bytes += len(content)
         return content
 
     def put(self, key: str, content: bytes) -> None:
