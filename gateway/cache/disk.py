@@ -163,6 +163,8 @@ class _Keeper:
             for name in list(unwritten):
                 self._folder.write(name, batch[name])
                 unwritten.remove(name)
+                if not known.has(name):  # others have written a whole cache's worth meanwhile
+                    self._folder.remove(name)
         finally:
             if unwritten:
                 known.forget(unwritten)

@@ -35,6 +35,7 @@ INSERT INTO file VALUES (?, ?, ?)
 ON CONFLICT (name) DO UPDATE SET size = excluded.size, used = max(used, excluded.used)
 """
 _UNUSED: Final = "SELECT name FROM file WHERE name >= ? AND name < ? AND used < ?"
+_HAS: Final = "SELECT 1 FROM file WHERE name = ?"
 _OLDEST: Final = "SELECT name, size FROM file ORDER BY used LIMIT 64"
 _SUFFIXES: Final = ("", "-wal", "-shm")
 _WAIT_SECONDS: Final = 10
@@ -154,6 +155,11 @@ class Index:
                 gone += len(victims)
                 if self.total() <= limit or not victims:
                     return gone
+
+    def has(self, name: str) -> bool:
+        """Whether the file of ``name`` is noted."""
+        with closing(self._connection.execute(_HAS, (name,))) as found:
+            return found.fetchone() is not None
 
     def _victims(self, kept: Mapping[str, Row], surplus: int) -> list[str]:
         """At most 64 of the least used that together have ``surplus`` bytes."""
