@@ -4,9 +4,11 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
+import orjson
+
 from gateway.dicom import bulkdata, tags, vrs
 from gateway.dicom.bulkdata import BulkLink
-from gateway.dicom.elements import DataSet
+from gateway.dicom.elements import DataSet, Element
 
 _NAME_GROUPS: Final = ("Alphabetic", "Ideographic", "Phonetic")
 _NOT_FINITE: Final = {"NaN": "NaN", "inf": "inf", "-inf": "-inf"}
@@ -23,6 +25,24 @@ def encode(dataset: DataSet, link: BulkLink | None = None, limit: int = 1024, at
         for tag, vr, value in dataset
         if not tags.is_group_length(tag) and not tags.is_padding(tag)
     }
+
+
+def member(element: Element, link: BulkLink, limit: int) -> bytes:
+    """One element as ``encode`` has it, with a comma before it; nothing of what has no place."""
+    found = encode([element], link, limit)
+    return b"," + orjson.dumps(found)[1:-1] if found else b""
+
+
+def shared_member(element: Element, limit: int) -> bytes | None:
+    """What ``member`` gives whatever the ``link``; None if a value is linked."""
+    links: list[str] = []
+
+    def link(path: str) -> str:
+        links.append(path)
+        return path
+
+    written = member(element, link, limit)
+    return None if links else written
 
 
 def _element(

@@ -15,6 +15,7 @@ from gateway.dicom.elements import DataSet, Element
 from gateway.dicom.image import ImagePixel, from_dataset
 from gateway.dicom.tags import is_pixel_data
 from gateway.errors import UpstreamInvalid
+from gateway.imagesets.attributes import Attributes, Sharing
 from gateway.imagesets.values import PIXEL_REPRESENTATION, elements
 
 _MODALITY: Final = 0x00080060
@@ -30,6 +31,7 @@ _IMAGE_PIXEL: Final = (
     "PixelRepresentation",
 )
 _MAX_DOCUMENT: Final = 1 << 30
+_FRAME: Final = 96  # bytes that a frame's identifier takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Instance:
     stored_syntax: str
     source_syntax: str
     upper: "Levels"
-    attributes: Mapping[str, Any]
+    attributes: Attributes
     vrs: Mapping[str, str]
 
     @property
@@ -82,6 +84,11 @@ class Instance:
         values = found if isinstance(found, list) else str(found).split("\\")
         return tuple(str(value).strip() for value in values)
 
+    @property
+    def signed(self) -> bool:
+        """Whether the samples are signed, which decides VRs that the dictionary leaves open."""
+        return bool(self.attributes.get(PIXEL_REPRESENTATION) == 1)
+
     def pixel(self) -> ImagePixel:
         """The layout of the samples, without the cost of the whole data set."""
         said = tuple([self.attributes.get(key) for key in _IMAGE_PIXEL])
@@ -92,10 +99,30 @@ class Instance:
 
     def dataset(self) -> DataSet:
         """All attributes, also those of patient, study and series; no pixel data, no group 2."""
-        signed = self.attributes.get(PIXEL_REPRESENTATION) == 1
+        signed = self.signed
         own = elements(self.attributes, self.vrs, signed=signed)
         merged = {**self.upper.elements(signed=signed), **{element[0]: element for element in own}}
-        return [merged[tag] for tag in sorted(merged) if tag >> 16 > 2 and not is_pixel_data(tag)]
+        return [merged[tag] for tag in sorted(merged) if in_dataset(tag)]
+
+    def own(self, place: int) -> Element:
+        """The attribute of the instance's own at ``place``, which is that of a tag."""
+        names = self.attributes.names
+        one = {names.keys[place]: self.attributes.row[place]}
+        return next(elements(one, self.vrs, signed=self.signed))
+
+    def element(self, tag: int) -> Element | None:
+        """What ``dataset`` has for ``tag``, without the cost of the whole data set."""
+        if not in_dataset(tag):
+            return None
+        place = self.attributes.names.tags.get(tag)
+        if place is None:
+            return self.upper.elements(signed=self.signed).get(tag)
+        return self.own(place)
+
+
+def in_dataset(tag: int) -> bool:
+    """Whether a data set may have ``tag``: neither file meta information nor pixel data."""
+    return tag >> 16 > 2 and not is_pixel_data(tag)
 
 
 @lru_cache(4096)
@@ -131,11 +158,13 @@ class Levels:
 class ImageSet:
     """One version of an image set.
 
-    ``instances`` are by SOP Instance UID; ``size`` is that of the document in bytes.
+    ``instances`` are by SOP Instance UID; ``size`` is that of the document in bytes, ``held`` about
+    that of what is kept of it.
     """
 
     id: str
     size: int
+    held: int
     instances: Mapping[str, Instance]
 
 
@@ -173,12 +202,14 @@ def _image_set(image_set_id: str, tree: Mapping[str, Any], size: int) -> ImageSe
     patient, study = tree["Patient"]["DICOM"], tree["Study"]["DICOM"]
     study_uid = str(study.get("StudyInstanceUID", ""))
     instances = {}
+    sharing = Sharing()
     for series_uid, series in tree["Study"].get("Series", {}).items():
         upper = _levels({**patient, **study, **series["DICOM"]})
         for sop_uid, instance in series.get("Instances", {}).items():
             uids = (study_uid, series_uid, sop_uid)
-            instances[sop_uid] = _instance(image_set_id, uids, instance, upper)
-    return ImageSet(image_set_id, size, instances)
+            instances[sop_uid] = _instance(image_set_id, uids, instance, upper, sharing)
+    frames = sum(len(one.frames) for one in instances.values())
+    return ImageSet(image_set_id, size, sharing.held + _FRAME * frames, instances)
 
 
 def _instance(
@@ -186,20 +217,20 @@ def _instance(
     uids: tuple[str, str, str],
     instance: Mapping[str, Any],
     upper: Levels,
+    sharing: Sharing,
 ) -> Instance:
-    attributes = instance["DICOM"]
-    frames = tuple(str(frame["ID"]) for frame in instance.get("ImageFrames") or ())
+    attributes = sharing.attributes(instance["DICOM"])
+    frames = tuple([str(frame["ID"]) for frame in instance.get("ImageFrames") or ()])
+    stored = sharing.value(instance.get("StoredTransferSyntaxUID")) or ts.HTJ2K_LOSSLESS_RPCL
     return Instance(
         image_set_id,
         *uids,
         frames,
-        (instance.get("StoredTransferSyntaxUID") or ts.HTJ2K_LOSSLESS_RPCL)
-        if frames
-        else ts.EXPLICIT_LE,
+        stored if frames else ts.EXPLICIT_LE,
         str(attributes.get("TransferSyntaxUID") or ""),
         upper,
         attributes,
-        instance.get("DICOMVRs") or {},
+        sharing.value(instance.get("DICOMVRs") or {}),
     )
 
 

@@ -53,6 +53,12 @@ def elements(
         yield _element(tag, vr, value, known, signed=signed)
 
 
+def tag_of(key: str) -> int | None:
+    """The tag that a key of a document stands for; None if it is none."""
+    found = _lookup(key)
+    return None if found is None else found[0]
+
+
 @lru_cache(16_384)
 def _lookup(key: str) -> tuple[int, str, bool] | None:
     """Tag, VR (``""`` if the dictionary has none) and whether the VR is ambiguous, of a key."""

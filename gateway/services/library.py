@@ -20,7 +20,6 @@ from gateway.remote.api import HealthImaging, Summary
 from gateway.services.ahead import ordered
 from gateway.settings import GatewaySettings
 
-_PARSED_PER_BYTE: Final = 6  # what a document takes once parsed, measured on CT series
 _LISTED_BYTES: Final = 16 << 20
 _SUMMARY_BYTES: Final = 2_000
 _MAX_IMAGE_SETS: Final = 5_000
@@ -49,7 +48,7 @@ class Library:
         self._policy = settings.image_set_policy
         self._ahead = settings.fetch_ahead
         self._documents: MemoryCache[ImageSet] = MemoryCache(
-            settings.metadata_cache_mb << 20, lambda found: found.size * _PARSED_PER_BYTE
+            settings.metadata_cache_mb << 20, lambda found: found.held
         )
         self._frames: MemoryCache[bytes] = MemoryCache(settings.frame_cache_mb << 20, len)
         self._studies: MemoryCache[_Listing] = MemoryCache(

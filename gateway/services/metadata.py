@@ -4,16 +4,17 @@ from bisect import insort
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
 from gateway.dicom import jsonmodel, provenance, xmlmodel
 from gateway.dicom.bulkdata import ELSEWHERE, BulkLink
-from gateway.dicom.elements import DataSet
+from gateway.dicom.elements import DataSet, Element
 from gateway.dicom.image import pixel_element
 from gateway.dicomweb.resources import Address, bulk_data_url
 from gateway.imagesets.document import Instance
+from gateway.imagesets.pieces import Pieces
 from gateway.services.compute import Compute
 from gateway.services.library import Library
 
@@ -26,10 +27,13 @@ Flags = Mapping[str, int | None]
 def described(instance: Instance) -> DataSet:
     """All attributes of an instance; its pixel data are known to be elsewhere."""
     dataset = instance.dataset()
-    if instance.frames:
-        tag, vr = pixel_element(instance.pixel())
-        insort(dataset, (tag, vr, ELSEWHERE), key=lambda element: element[0])
+    for element in _pixels(instance):
+        insort(dataset, element, key=lambda element: element[0])
     return dataset
+
+
+def _pixels(instance: Instance) -> tuple[Element, ...]:
+    return ((*pixel_element(instance.pixel()), ELSEWHERE),) if instance.frames else ()
 
 
 def links(instance: Instance, root: str) -> BulkLink:
@@ -51,11 +55,11 @@ class Metadata:
         Raises:
             NotFound: there are none; before anything is yielded.
         """
-        opening = b"["
+        opening, pieces = b"[", self._pieces()
         flags = await self._library.secondary(address)
         async with aclosing(self._instances(address)) as groups:
             async for group in groups:
-                yield opening + await self._compute.run(self._json, group, root, flags)
+                yield opening + await self._compute.run(self._json, group, pieces, root, flags)
                 opening = b","
         yield b"]"
 
@@ -78,11 +82,18 @@ class Metadata:
                 for start in range(0, len(batch), _AT_ONCE):
                     yield batch[start : start + _AT_ONCE]
 
-    def _json(self, group: list[Instance], root: str, flags: Flags) -> bytes:
-        found: list[Any] = [
-            jsonmodel.encode(_flagged(one, flags), links(one, root), self._limit) for one in group
-        ]
-        return orjson.dumps(found)[1:-1]
+    def _pieces(self) -> Pieces:
+        return Pieces(partial(jsonmodel.shared_member, limit=self._limit))
+
+    def _json(self, group: list[Instance], pieces: Pieces, root: str, flags: Flags) -> bytes:
+        return b",".join([self._object(one, pieces, root, flags) for one in group])
+
+    def _object(self, one: Instance, pieces: Pieces, root: str, flags: Flags) -> bytes:
+        link = links(one, root)
+        if one.image_set_id in flags:
+            return orjson.dumps(jsonmodel.encode(_flagged(one, flags), link, self._limit))
+        own = partial(jsonmodel.member, link=link, limit=self._limit)
+        return b"{" + pieces.write(one, own, _pixels(one))[1:] + b"}"
 
     def _xml(self, group: list[Instance], root: str, flags: Flags) -> list[bytes]:
         return [
