@@ -12,6 +12,9 @@ SUBSAMPLED: Final = frozenset({"YBR_FULL_422", "YBR_PARTIAL_422"})
 _PHOTOMETRIC: Final = 0x00280004
 _PLANAR: Final = 0x00280006
 
+RESTATED: Final = frozenset({_PHOTOMETRIC, _PLANAR})
+"""What ``restated`` changes."""
+
 MULTI_COMPONENT_TRANSFORM: Final = frozenset({"YBR_RCT", "YBR_ICT"})
 """Photometric interpretations that name a transform inside a JPEG 2000 codestream."""
 

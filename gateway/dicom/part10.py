@@ -16,6 +16,9 @@ IMPLEMENTATION_CLASS_UID: Final = "2.25.207281493655416817460929305411874905362"
 IMPLEMENTATION_VERSION: Final = "DICOMWEBGATEWAY"
 
 _CHARACTER_SET: Final = 0x00080005
+UNICODE: Final[Element] = (_CHARACTER_SET, "CS", ["ISO_IR 192"])
+"""Specific Character Set where strings go beyond ASCII."""
+
 _MAX_SHORT: Final = 0xFFFE
 _UNDEFINED: Final = 0xFFFFFFFF
 _ITEM: Final = b"\xfe\xff\x00\xe0"
@@ -44,7 +47,7 @@ def encode(dataset: DataSet) -> bytes:
 
 def in_one_character_set(dataset: DataSet) -> DataSet:
     """``dataset`` as its strings are written: Specific Character Set says UTF-8 if any needs it."""
-    return dataset if _is_ascii(dataset) else _utf8(dataset)
+    return dataset if is_ascii(dataset) else _utf8(dataset)
 
 
 def encode_part(dataset: DataSet, *, implicit: bool = False) -> bytes:
@@ -52,10 +55,11 @@ def encode_part(dataset: DataSet, *, implicit: bool = False) -> bytes:
     return _dataset(dataset, implicit=implicit)
 
 
-def _is_ascii(dataset: DataSet) -> bool:
+def is_ascii(dataset: DataSet) -> bool:
+    """Whether the strings of ``dataset`` can be written in every character set."""
     for _, vr, value in dataset:
         if vr == "SQ":
-            if not all(map(_is_ascii, value)):
+            if not all(map(is_ascii, value)):
                 return False
         elif vr in vrs.ENCODED and not all(item.isascii() for item in value):
             return False
@@ -64,17 +68,18 @@ def _is_ascii(dataset: DataSet) -> bool:
 
 def _utf8(dataset: DataSet) -> DataSet:
     """``dataset`` with one Specific Character Set, at its top, that says ISO_IR 192."""
-    stripped = [element for element in map(_without_character_set, dataset) if element]
-    return sorted([*stripped, (_CHARACTER_SET, "CS", ["ISO_IR 192"])], key=lambda item: item[0])
+    stripped = [element for element in map(without_character_set, dataset) if element]
+    return sorted([*stripped, UNICODE], key=lambda item: item[0])
 
 
-def _without_character_set(element: Element) -> Element | None:
+def without_character_set(element: Element) -> Element | None:
+    """``element`` without Specific Character Set in its items; None if it is one itself."""
     tag, vr, value = element
     if tag == _CHARACTER_SET:
         return None
     if vr != "SQ":
         return element
-    return tag, vr, [[e for e in map(_without_character_set, item) if e] for item in value]
+    return tag, vr, [[e for e in map(without_character_set, item) if e] for item in value]
 
 
 def _dataset(dataset: DataSet, *, implicit: bool = False) -> bytes:

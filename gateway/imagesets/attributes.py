@@ -13,9 +13,9 @@ import orjson
 
 from gateway.imagesets import values
 
-_NESTED: Final = 8  # what a sequence or a list takes, by the bytes of its JSON
+_NESTED: Final = 4  # what a sequence or a list takes, by the bytes of its JSON
 _ENTRY: Final = 400  # what an instance takes beside its attributes and its frames
-_NAME: Final = 400
+_NAME: Final = 200
 _PLACE: Final = 8
 
 

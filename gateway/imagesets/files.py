@@ -15,10 +15,9 @@ from gateway.dicom.image import ImagePixel
 from gateway.imagesets.bits import Bits, is_unaligned
 from gateway.imagesets.document import Instance
 from gateway.imagesets.forms import transcoder
+from gateway.imagesets.heads import FIRST_PIXEL_DATA, OFFSET_TABLES, PIXEL_DATA, Heads
 
-_FIRST_PIXEL_DATA: Final = 0x7FE00008
-_PIXEL_DATA: Final = 0x7FE00010
-_OFFSET_TABLES: Final = frozenset({0x7FE00001, 0x7FE00002})
+_UIDS: Final = (0x00080016, 0x00080018)  # SOP Class, SOP Instance
 
 
 def native_frame(instance: Instance, pixel: ImagePixel, frame: bytes) -> bytes:
@@ -36,14 +35,20 @@ class FileWriter:
     ``add`` takes the stored frames in their order and ``end`` finishes the file; both give pieces
     to write. ``decodes`` says that ``add`` is work for a processor. The file speaks of lossy
     compression, with ``quality`` from 1 to 100 where one is given, as far as the first frame tells.
+    ``heads`` are those that write the other files of a series.
     """
 
-    def __init__(self, instance: Instance, syntax: str, quality: int | None = None) -> None:
+    def __init__(
+        self,
+        instance: Instance,
+        syntax: str,
+        quality: int | None = None,
+        heads: Heads | None = None,
+    ) -> None:
         self._instance = instance
         self._syntax = syntax
-        dataset = [one for one in instance.dataset() if one[0] not in _OFFSET_TABLES]
-        self._dataset = part10.in_one_character_set(dataset)
         self._implicit = syntax == ts.IMPLICIT_LE
+        self._heads = heads or Heads()
         self._deflater = _Deflater() if syntax == ts.DEFLATED_LE else None
         self._encapsulated = ts.is_encapsulated(syntax)
         pixels = ts.EXPLICIT_LE if self._implicit or self._deflater else syntax
@@ -52,7 +57,7 @@ class FileWriter:
         native = not self._encapsulated
         self._bits = Bits(pixel.frame_bits) if native and is_unaligned(pixel) else None
         self._odd = False
-        self._started = False
+        self._behind: bytes | None = None
 
     @property
     def decodes(self) -> bool:
@@ -67,37 +72,54 @@ class FileWriter:
             NotAcceptable: it cannot be compressed lossily.
         """
         sent = self._transcoder.frame(frame)
-        if self._started:
+        if self._behind is not None:
             return self._written(*self._pixels(sent))
-        meta, before = self._head(frame, sent)
-        self._started = True
-        return [meta, *self._written(before, *self._pixels(sent))]
+        meta, before, self._behind = self._around(frame, sent)
+        head, *rest = self._written(before, *self._pixels(sent))
+        return [meta + head, *rest]
 
     def end(self) -> bytes:
         """What stands behind the last frame; the whole file where the instance has none."""
-        if not self._started:
-            whole = self._written(self._encoded(self._dataset))
-            return b"".join([self._meta(self._dataset), *whole, self._rest()])
-        behind = [element for element in self._dataset if element[0] > _PIXEL_DATA]
+        if self._behind is None:
+            whole = self._dataset()
+            written = self._written(self._encoded(whole))
+            return b"".join([self._meta(whole), *written, self._rest()])
         rest = self._bits.rest() if self._bits else b""
         close = part10.encapsulated_end() if self._encapsulated else rest + b"\0" * self._odd
-        return b"".join([*self._written(close, self._encoded(behind)), self._rest()])
+        return b"".join([*self._written(close, self._behind), self._rest()])
 
-    def _head(self, first: bytes, sent: bytes) -> tuple[bytes, bytes]:
-        """Everything before the first frame, which decides what the pixels are."""
+    def _around(self, first: bytes, sent: bytes) -> tuple[bytes, bytes, bytes]:
+        """What stands before the first frame, which decides what the pixels are, and behind all.
+
+        The file meta information is apart.
+        """
         out = self._transcoder.described(first, sent)
         if self._encapsulated:
-            start = part10.encapsulated_start(_PIXEL_DATA)
+            start = part10.encapsulated_start(PIXEL_DATA)
         else:
             length = out.pixel_data_bytes
             self._odd = length % 2 == 1
             element = image.pixel_element(out)
             start = part10.header(*element, length + length % 2, implicit=self._implicit)
-        dataset = image.restated(self._dataset, out)
         if self._transcoder.lossy:
-            dataset = derivation.lossily_compressed(dataset, self._step(len(sent)))
-        before = [element for element in dataset if element[0] < _FIRST_PIXEL_DATA]
-        return self._meta(dataset), self._encoded(before) + start
+            meta, before, behind = self._derived(out, sent)
+        else:
+            before, behind = self._heads.around(self._instance, out, implicit=self._implicit)
+            found = map(self._instance.element, _UIDS)
+            meta = self._meta([one for one in found if one is not None])
+        return meta, before + start, behind
+
+    def _derived(self, out: ImagePixel, sent: bytes) -> tuple[bytes, bytes, bytes]:
+        """The attributes around the pixel data of an image that is lossily compressed."""
+        stored = self._dataset()
+        dataset = derivation.lossily_compressed(image.restated(stored, out), self._step(len(sent)))
+        before = [element for element in dataset if element[0] < FIRST_PIXEL_DATA]
+        behind = [element for element in stored if element[0] > PIXEL_DATA]
+        return self._meta(dataset), self._encoded(before), self._encoded(behind)
+
+    def _dataset(self) -> DataSet:
+        every = self._instance.dataset()
+        return part10.in_one_character_set([one for one in every if one[0] not in OFFSET_TABLES])
 
     def _step(self, sent: int) -> LossyStep:
         ratio = self._instance.pixel().frame_bytes / sent
@@ -105,8 +127,8 @@ class FileWriter:
         return LossyStep(self._transcoder.method, ratio, name)
 
     def _meta(self, dataset: DataSet) -> bytes:
-        sop_class = elements.text(dataset, 0x00080016)
-        return part10.file_header(sop_class, elements.text(dataset, 0x00080018), self._syntax)
+        sop_class, sop_instance = (elements.text(dataset, tag) for tag in _UIDS)
+        return part10.file_header(sop_class, sop_instance, self._syntax)
 
     def _encoded(self, dataset: DataSet) -> bytes:
         return part10.encode_part(dataset, implicit=self._implicit)

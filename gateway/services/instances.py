@@ -13,6 +13,7 @@ from gateway.dicomweb.resources import Address
 from gateway.imagesets.document import Instance
 from gateway.imagesets.files import FileWriter
 from gateway.imagesets.forms import Forms, form_of
+from gateway.imagesets.heads import Heads
 from gateway.services.ahead import ordered
 from gateway.services.compute import Compute
 from gateway.services.library import Library
@@ -83,10 +84,11 @@ class Instances:
         async def fetch(wanted: tuple[Instance, int]) -> bytes:
             return await self._library.frame(datastore_id, *wanted)
 
+        heads = Heads()
         async with aclosing(ordered(_all_frames(batch), fetch, self._ahead)) as frames:
             for instance in batch:
                 target = form_of(instance, syntax)
-                writer = FileWriter(instance, target, quality)
+                writer = FileWriter(instance, target, quality, heads)
                 yield File(instance, target, self._pieces(instance, writer, frames))
 
     async def _pieces(

@@ -19,6 +19,7 @@ KEYS = st.sampled_from(
      "SmallestImagePixelValue", "00080000", "FFFCFFFC", "no keyword", "0054", "RVCode"]
 )  # fmt: skip
 RECORDED = st.sampled_from([{}, {"00111001": "UN"}])
+ROWS = (0x00280010, "US", [1])
 ATTRIBUTES = st.dictionaries(KEYS, ODD, max_size=6)
 
 
@@ -55,29 +56,68 @@ def outcome(write, *arguments):
         return str(error)
 
 
-@settings(max_examples=200, deadline=None)
-@given(ATTRIBUTES, st.lists(st.tuples(ATTRIBUTES, RECORDED), max_size=4))
-def test_every_instance_of_any_document_is_written_as_a_whole_is(upper, instances):
-    instances = instances * 2
-    tree = {
-        "Patient": {"DICOM": {}},
-        "Study": {
-            "DICOM": {},
-            "Series": {
-                "1.2": {
-                    "DICOM": upper,
-                    "Instances": {
-                        f"1.2.{n}": {"DICOM": own, "DICOMVRs": vrs}
-                        for n, (own, vrs) in enumerate(instances)
-                    },
-                }
-            },
-        },
+def series(upper, instances):
+    """The instances of a document, each given by its attributes and its recorded VRs."""
+    inner = {
+        f"1.2.{number}": {"DICOM": own, "DICOMVRs": vrs}
+        for number, (own, vrs) in enumerate(instances)
     }
+    study = {"DICOM": {}, "Series": {"1.2": {"DICOM": upper, "Instances": inner}}}
+    tree = {"Patient": {"DICOM": {}}, "Study": study}
     try:
-        found = document.parse(ID, orjson.dumps(tree)).instances.values()
+        return list(document.parse(ID, orjson.dumps(tree)).instances.values())
     except UpstreamInvalid:  # items that are none, above the instances
-        return
+        return []
+
+
+any_series = st.builds(
+    series, ATTRIBUTES, st.lists(st.tuples(ATTRIBUTES, RECORDED), max_size=4).map(lambda n: n * 2)
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(any_series)
+def test_every_instance_of_any_document_is_written_as_a_whole_is(instances):
     pieces = Pieces(shared)
-    for one in found:
+    for one in instances:
         assert outcome(in_pieces, pieces, one) == outcome(whole, one)
+
+
+def test_only_what_is_kept_is_written_and_defaults_stand_for_what_is_not_there():
+    pieces = Pieces(shared, lambda tag: tag != 0x00100020, [(0x00100020, "LO", []), ROWS])
+    [one] = series({"PatientID": "1", "StudyID": "2"}, [({"Rows": 3, "Columns": 4}, {})])
+    found = orjson.loads(in_pieces(pieces, one))
+    assert list(found) == ["00100020", "00200010", "00280010", "00280011"]
+    assert found["00100020"] == {"vr": "LO"}
+    assert found["00280010"]["Value"] == [3]
+
+
+def test_what_is_added_stands_in_its_place_instead_of_what_is_stored():
+    pieces = Pieces(shared)
+    for rows in (7, 8):
+        [one] = series({"StudyID": "2"}, [({"Rows": 3, "Columns": 4}, {})])
+        found = orjson.loads(in_pieces(pieces, one, ((0x00280010, "US", [rows]),)))
+        assert list(found) == ["00200010", "00280010", "00280011"]
+        assert found["00280010"]["Value"] == [rows]
+
+
+def test_numbers_that_are_equal_but_not_the_same_are_written_as_they_are():
+    pieces = Pieces(shared)
+    values = [0.0, -0.0, 0, 1, 1.0, True]
+    for one, value in zip(
+        series({}, [({"SelectorFDValue": [value]}, {}) for value in values]), values, strict=True
+    ):
+        assert in_pieces(pieces, one) == whole(one)
+        assert repr(orjson.loads(whole(one))["00720074"]["Value"]) == repr([value])
+
+
+def test_links_are_of_the_instance_that_they_stand_in():
+    content = "A" * 4 * LIMIT
+    nested = [{"WaveformData": content}]
+    own = {"ICCProfile": content, "WaveformSequence": nested}
+    pieces = Pieces(shared)
+    for one in series({}, [(own, {})] * 2):
+        found = orjson.loads(in_pieces(pieces, one))
+        assert found["00282000"]["BulkDataURI"] == f"{one.sop}/00282000"
+        [item] = found["54000100"]["Value"]
+        assert item["54001010"]["BulkDataURI"] == f"{one.sop}/54000100/1/54001010"
