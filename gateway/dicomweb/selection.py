@@ -59,13 +59,27 @@ class Selection:
             tag = element[0]
             if tag in attributes.COMPUTED:
                 continue
-            if self.everything and (self.allowed is None or tag in self.allowed):
+            if self._stands(tag):
                 found.append(element)
             elif tag in wanted:
                 part = wanted[tag]
                 found.append(element if part is None else _reduced(element, part, matcher))
         there = {element[0] for element in found}
         return [*found, *(element for element in self.required if element[0] not in there)]
+
+    def wants(self, tag: int) -> bool:
+        """Whether ``pick`` takes ``tag``; private ones of ``blocks`` apart, which no tag tells."""
+        if tag in attributes.COMPUTED:
+            return False
+        return tag in self.named or self._stands(tag)
+
+    def wanted(self, element: Element, matcher: Matcher) -> Element:
+        """What ``pick`` takes of an element that it ``wants``."""
+        part = None if self._stands(element[0]) else self.named.get(element[0])
+        return element if part is None else _reduced(element, part, matcher)
+
+    def _stands(self, tag: int) -> bool:
+        return self.everything and (self.allowed is None or tag in self.allowed)
 
     def _placed(self, dataset: DataSet) -> dict[int, Part]:
         """The wanted private elements at the tags that they have in ``dataset``."""

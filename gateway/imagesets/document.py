@@ -111,8 +111,8 @@ class Instance:
         return next(elements(one, self.vrs, signed=self.signed))
 
     def element(self, tag: int) -> Element | None:
-        """What ``dataset`` has for ``tag``, without the cost of the whole data set."""
-        if not in_dataset(tag):
+        """The attribute ``tag``, without the cost of the whole data set; no pixel data."""
+        if is_pixel_data(tag):
             return None
         place = self.attributes.names.tags.get(tag)
         if place is None:

@@ -1,7 +1,8 @@
 """Search results from documents: does a study, series or instance match, and what is said of it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import orjson
@@ -13,8 +14,8 @@ from gateway.dicom.elements import DataSet, Element
 from gateway.dicom.matching import Matcher
 from gateway.dicomweb import attributes
 from gateway.dicomweb.query import Level
-from gateway.imagesets import values
 from gateway.imagesets.document import Instance
+from gateway.imagesets.pieces import Pieces
 from gateway.services.criteria import Criteria
 from gateway.services.scope import Scope
 
@@ -25,15 +26,56 @@ _DECIDED_BY_SERIES: Final = attributes.SERIES_LEVEL | (
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The data set of one result; ``link`` gives the URLs of its large binary values."""
+    """What is said of a study, series or instance: ``speaker`` has the attributes.
 
-    dataset: DataSet
-    link: BulkLink
+    These are those of the level, of the keys and of the fields.
+    """
+
+    criteria: Criteria
+    speaker: Instance
+    scope: Scope
+
+    @property
+    def link(self) -> BulkLink:
+        """The URLs of its large binary values."""
+        return self.scope.link(self.speaker)
+
+    @property
+    def dataset(self) -> DataSet:
+        """All that is said."""
+        picked = self.criteria.selection.pick(self.speaker.dataset(), self.criteria.whole)
+        return sorted([*picked, *self.computed()], key=lambda element: element[0])
+
+    def computed(self) -> Sequence[Element]:
+        """What of it is not stored."""
+        wanted, level = self.criteria.selection.computed, self.criteria.query.level
+        return tuple(self.scope.computed(wanted, level, self.speaker).values())
 
 
 def dicom_json(results: Sequence[Result], limit: int) -> bytes:
-    """``results`` as DICOM JSON; binary values of more than ``limit`` bytes become links."""
-    return orjson.dumps([jsonmodel.encode(one.dataset, one.link, limit) for one in results])
+    """``results`` of one query as DICOM JSON; values of more than ``limit`` bytes become links."""
+    if not results:
+        return b"[]"
+    criteria = results[0].criteria
+    if criteria.selection.blocks:  # which private attributes are wanted differs between instances
+        return orjson.dumps([jsonmodel.encode(one.dataset, one.link, limit) for one in results])
+    return b"[" + b",".join(_objects(criteria, results, limit)) + b"]"
+
+
+def _objects(criteria: Criteria, results: Sequence[Result], limit: int) -> Iterator[bytes]:
+    wanted = partial(criteria.selection.wanted, matcher=criteria.whole)
+
+    def shared(element: Element) -> bytes | None:
+        return jsonmodel.shared_member(wanted(element), limit)
+
+    pieces = Pieces(shared, criteria.selection.wants, criteria.selection.required)
+    for one in results:
+        link = one.link
+
+        def own(element: Element, link: BulkLink = link) -> bytes:
+            return jsonmodel.member(wanted(element), link, limit)
+
+        yield b"{" + pieces.write(one.speaker, own, one.computed())[1:] + b"}"
 
 
 def dicom_xml(results: Sequence[Result], limit: int) -> list[bytes]:
@@ -106,7 +148,9 @@ def cut(
     matching = list(units)
     chosen = matching[where]
     image_sets = frozenset(one.image_set_id for unit in chosen for one in unit.instances)
-    return Cut(len(matching), [result(criteria, unit, scope) for unit in chosen], image_sets)
+    return Cut(
+        len(matching), [Result(criteria, unit.speaker, scope) for unit in chosen], image_sets
+    )
 
 
 def matched(criteria: Criteria, matcher: Matcher, unit: Unit, scope: Scope) -> Unit | None:
@@ -136,19 +180,5 @@ def _looked_at(criteria: Criteria, one: Instance) -> Mapping[int, Element]:
     if criteria.whole.whole:
         every = by_tag(one.dataset())
         return {tag: every[tag] for tag in every.keys() - attributes.COMPUTED}
-    signed = one.attributes.get(values.PIXEL_REPRESENTATION) == 1
-    upper = one.upper.elements(signed=signed)
-    found = {tag: upper[tag] for tag in criteria.stored if tag in upper}
-    own = {key: one.attributes[key] for key in criteria.names & one.attributes.keys()}
-    for element in values.elements(own, one.vrs, signed=signed):
-        found[element[0]] = element
-    return found
-
-
-def result(criteria: Criteria, unit: Unit, scope: Scope) -> Result:
-    """What is said of a unit: the attributes of its level, of the keys and of the fields."""
-    speaker = unit.speaker
-    picked = criteria.selection.pick(speaker.dataset(), criteria.whole)
-    computed = scope.computed(criteria.selection.computed, unit.level, speaker)
-    dataset: DataSet = sorted([*picked, *computed.values()], key=lambda element: element[0])
-    return Result(dataset, scope.link(speaker))
+    found = ((tag, one.element(tag)) for tag in criteria.stored)
+    return {tag: element for tag, element in found if element is not None}
