@@ -1,0 +1,1 @@
+"""The rows of the table, each a function from what is at hand to results."""
