@@ -13,10 +13,21 @@ from tests.bench import data, page
 from tests.bench.context import Bench
 from tests.bench.processes import Failure
 from tests.bench.report import Result, line, say, table
-from tests.bench.rows import frames
+from tests.bench.rows import frames, opening, rendered, series, upkeep
 
 ROWS: Final[Mapping[str, Callable[[Bench], list[Result]]]] = {
     "cached-frame": frames.cached,
+    "first-frame": frames.first,
+    "decoded-frame": frames.decoded,
+    "one-of-many": frames.one_of_many,
+    "metadata": series.metadata,
+    "qido": series.instances,
+    "files": series.files,
+    "rendered": rendered.rendered,
+    "client": upkeep.client,
+    "memory": upkeep.memory,
+    "cold-open": opening.series,
+    "viewers": opening.viewers,
 }
 _ROOT: Final = Path(__file__).parent.parent.parent
 

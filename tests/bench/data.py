@@ -33,17 +33,21 @@ class Data:
 
     def frames(self, series: Series | None = None) -> list[str]:
         """The paths of all frames of a series, the scan where none is given."""
-        found = series or self.scan
-        return [
-            f"/studies/{found.study}/series/{found.series}/instances/{sop}/frames/{number}"
-            for sop in found.instances
-            for number in range(1, found.frames + 1)
-        ]
+        return frame_paths(series or self.scan)
 
 
 def path(series: Series) -> str:
     """The path of a series."""
     return f"/studies/{series.study}/series/{series.series}"
+
+
+def frame_paths(series: Series) -> list[str]:
+    """The paths of all frames of a series, in order."""
+    return [
+        f"{path(series)}/instances/{sop}/frames/{number}"
+        for sop in series.instances
+        for number in range(1, series.frames + 1)
+    ]
 
 
 def prepare(folder: Path) -> Data:
