@@ -63,7 +63,7 @@ def create_app(
     """
     metrics = Metrics(CollectorRegistry())
     tiers = Tiers(settings, metrics)
-    library = Library(remote or HealthImagingClient(settings), settings)
+    library = Library(remote or HealthImagingClient(settings), settings, tiers)
     compute = Compute(settings.decode_threads)
     frames = Frames(library, compute, settings.fetch_ahead)
     instances = Instances(library, compute, settings.fetch_ahead)

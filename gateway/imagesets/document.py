@@ -2,7 +2,8 @@
 
 import gzip
 import zlib
-from collections.abc import Mapping
+from array import array
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -32,6 +33,16 @@ _IMAGE_PIXEL: Final = (
 )
 _MAX_DOCUMENT: Final = 1 << 30
 _FRAME: Final = 96  # bytes that a frame's identifier takes
+_TRANSCODED: Final = frozenset({ts.HTJ2K_LOSSLESS, ts.HTJ2K_LOSSLESS_RPCL})
+_MOST: Final = 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What the stored bytes of a frame are known by: their number, 0 if it is not, and CRC-32."""
+
+    length: int
+    checksum: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +51,8 @@ class Instance:
 
     ``frames`` are the identifiers for GetImageFrame in frame order, ``stored_syntax`` is the
     transfer syntax of those frames (Explicit VR Little Endian where there are none),
-    ``source_syntax`` that of the file they were imported from.
+    ``source_syntax`` that of the file they were imported from. ``seals`` has length and checksum of
+    each frame, in the upper and lower half of a word, where frames are stored as they came.
     """
 
     image_set_id: str
@@ -53,6 +65,13 @@ class Instance:
     upper: "Levels"
     attributes: Attributes
     vrs: Mapping[str, str]
+    seals: "array[int] | None" = None
+
+    def seal(self, number: int) -> Seal | None:
+        """What the stored bytes of frame ``number``, from 1, are known by, if they are."""
+        if self.seals is None:
+            return None
+        return Seal(*divmod(self.seals[number - 1], _MOST + 1))
 
     @property
     def number(self) -> int:
@@ -220,8 +239,10 @@ def _instance(
     sharing: Sharing,
 ) -> Instance:
     attributes = sharing.attributes(instance["DICOM"])
-    frames = tuple([str(frame["ID"]) for frame in instance.get("ImageFrames") or ()])
+    entries = instance.get("ImageFrames") or ()
+    frames = tuple([str(frame["ID"]) for frame in entries])
     stored = sharing.value(instance.get("StoredTransferSyntaxUID")) or ts.HTJ2K_LOSSLESS_RPCL
+    decoded = stored in _TRANSCODED or instance.get("ChecksumType") == "DECOMPRESSED"
     return Instance(
         image_set_id,
         *uids,
@@ -231,7 +252,25 @@ def _instance(
         upper,
         attributes,
         sharing.value(instance.get("DICOMVRs") or {}),
+        None if decoded else _seals(entries),
     )
+
+
+def _seals(entries: Iterable[Mapping[str, Any]]) -> "array[int] | None":
+    """Lengths and checksums of frames that are stored as they came; none if one has none.
+
+    The checksums of such frames are of the stored bytes, those of others of the decoded pixels.
+    """
+    seals = array("Q")
+    for entry in entries:
+        levels = entry.get("PixelDataChecksumFromBaseToFullResolution")
+        checksum = levels[-1].get("Checksum") if levels else None
+        if type(checksum) is not int or not 0 <= checksum <= _MOST:
+            return None
+        size = entry.get("FrameSizeInBytes")
+        length = size if type(size) is int and 0 < size <= _MOST else 0
+        seals.append(length << 32 | checksum)
+    return seals
 
 
 def _levels(attributes: Mapping[str, Any]) -> Levels:

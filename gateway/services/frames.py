@@ -17,6 +17,7 @@ from gateway.imagesets import reduced
 from gateway.imagesets.document import Instance
 from gateway.imagesets.forms import targets, transcoder
 from gateway.services.ahead import ordered
+from gateway.services.arrivals import Follower
 from gateway.services.compute import Compute
 from gateway.services.library import Library
 
@@ -28,7 +29,8 @@ Work = Callable[[bytes], bytes]
 class FramesAnswer:
     """``count`` frames of ``rows`` and ``columns``, in the order asked for.
 
-    ``identity`` is what their bytes follow from.
+    ``identity`` is what their bytes follow from. ``alone`` gives the only frame where it goes out
+    as it is stored: its bytes, or who follows them as they arrive.
     """
 
     representation: Representation
@@ -37,6 +39,7 @@ class FramesAnswer:
     rows: int
     columns: int
     identity: tuple[str, ...]
+    alone: Callable[[], bytes | Follower] | None = None
 
 
 def offers(instance: Instance) -> Stored:
@@ -113,7 +116,10 @@ class Frames:
         frames = self._frames(address.datastore_id, instance, numbers, work)
         size = resolutions.reduced(pixel, reduce)
         follows = identity(instance, numbers, chosen, quality, pixel if work else None)
-        return FramesAnswer(chosen, len(numbers), frames, size.rows, size.columns, follows)
+        alone = None
+        if work is None and len(numbers) == 1:
+            alone = partial(self._library.arriving, address.datastore_id, instance, numbers[0])
+        return FramesAnswer(chosen, len(numbers), frames, size.rows, size.columns, follows, alone)
 
     def stream(
         self, datastore_id: str, instance: Instance, numbers: Sequence[int], syntax: str

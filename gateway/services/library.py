@@ -9,16 +9,23 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
+from prometheus_client import CollectorRegistry
+
+from gateway.cache import keys
 from gateway.cache.memory import MemoryCache
+from gateway.cache.tiers import Tiers
 from gateway.dicomweb.resources import Address
 from gateway.errors import NotFound
 from gateway.imagesets import document
 from gateway.imagesets.document import ImageSet, Instance
-from gateway.remote.api import HealthImaging, Summary
+from gateway.remote.api import HealthImaging, Summary, Urgency
 from gateway.services.ahead import ordered
+from gateway.services.arrivals import Arrivals, Follower, Source
 from gateway.settings import GatewaySettings
+from gateway.telemetry.metrics import Metrics
 
 _LISTED_BYTES: Final = 16 << 20
 _SUMMARY_BYTES: Final = 2_000
@@ -42,7 +49,10 @@ def by_preference(summaries: Iterable[Summary]) -> list[Summary]:
 class Library:
     """Everything the gateway reads from HealthImaging passes through here and its caches."""
 
-    def __init__(self, remote: HealthImaging, settings: GatewaySettings) -> None:
+    def __init__(
+        self, remote: HealthImaging, settings: GatewaySettings, tiers: Tiers | None = None
+    ) -> None:
+        """Frames are kept in ``tiers``, those of the application, or in some of its own."""
         self._remote = remote
         self._ttl = settings.search_ttl
         self._policy = settings.image_set_policy
@@ -50,7 +60,8 @@ class Library:
         self._documents: MemoryCache[ImageSet] = MemoryCache(
             settings.metadata_cache_mb << 20, lambda found: found.held
         )
-        self._frames: MemoryCache[bytes] = MemoryCache(settings.frame_cache_mb << 20, len)
+        self._tiers = tiers or Tiers(settings, Metrics(CollectorRegistry()))
+        self._arrivals = Arrivals(self._tiers.put)
         self._studies: MemoryCache[_Listing] = MemoryCache(
             _LISTED_BYTES, lambda listing: _SUMMARY_BYTES * (1 + len(listing.summaries))
         )
@@ -198,14 +209,44 @@ class Library:
         for members in sorted(series.values(), key=_series_order):
             yield self.image_sets(address.datastore_id, members)
 
-    async def frame(self, datastore_id: str, instance: Instance, number: int) -> bytes:
+    async def frame(
+        self,
+        datastore_id: str,
+        instance: Instance,
+        number: int,
+        urgency: Urgency = Urgency.WAITING,
+    ) -> bytes:
         """The bytes of frame ``number``, from 1, as stored."""
+        found = self.arriving(datastore_id, instance, number, urgency)
+        if isinstance(found, bytes):
+            return found
+        async with aclosing(found):
+            return await found.whole()
+
+    def arriving(
+        self,
+        datastore_id: str,
+        instance: Instance,
+        number: int,
+        urgency: Urgency = Urgency.WAITING,
+    ) -> bytes | Follower:
+        """Frame ``number``, from 1, as stored: its bytes, or who follows them as they arrive."""
         image_set_id, frame_id = instance.image_set_id, instance.frames[number - 1]
+        key = keys.frame(datastore_id, image_set_id, frame_id)
+        kept = self._tiers.peek(key)
+        if kept is not None:
+            return kept
+        source = Source(
+            key,
+            partial(self._tiers.get, key),
+            partial(self._remote.open_frame, datastore_id, image_set_id, frame_id),
+            instance.seal(number),
+        )
+        return self._arrivals.follow(source, urgency)
 
-        async def fetch() -> bytes:
-            return await self._remote.frame(datastore_id, image_set_id, frame_id)
-
-        return await self._frames.get((datastore_id, image_set_id, frame_id), fetch)
+    def kept_frame(self, datastore_id: str, image_set_id: str, frame_id: str) -> bytes | None:
+        """The bytes of a frame as stored, if they are in memory."""
+        return self._tiers.peek(keys.frame(datastore_id, image_set_id, frame_id))
 
     async def check(self, datastore_id: str) -> None:
         """Return if the data store can be read."""
@@ -214,7 +255,7 @@ class Library:
     async def close(self) -> None:
         """Drop what is being fetched, then the connection to HealthImaging."""
         await self._documents.close()
-        await self._frames.close()
+        await self._arrivals.close()
         await self._studies.close()
         await self._remote.close()
 

@@ -8,9 +8,17 @@ from starlette.responses import Response
 
 from gateway.dicomweb import multipart, reduction
 from gateway.dicomweb.resources import frame_numbers
+from gateway.services.arrivals import Follower
 from gateway.services.frames import FramesAnswer
 from gateway.web import context, entities
-from gateway.web.streams import plain, stream
+from gateway.web.streams import (
+    CLIENT_CLOSED_REQUEST,
+    Enclosed,
+    Stream,
+    plain,
+    stream,
+    unless_gone,
+)
 
 
 async def frames(request: Request) -> Response:
@@ -28,7 +36,7 @@ async def respond(request: Request, numbers: Sequence[int]) -> Response:
         return unmodified
     mark = await entities.boundary(request)
     if answer.count == 1:
-        response = await _one(answer, mark)
+        response = await _one(request, answer, mark)
     else:
         kind = multipart.content_type(mark, answer.representation.media_type)
         response = await stream(request, _parts(answer, mark), kind)
@@ -37,16 +45,39 @@ async def respond(request: Request, numbers: Sequence[int]) -> Response:
     return response
 
 
-async def _one(answer: FramesAnswer, mark: str) -> Response:
-    """A single frame goes out in one piece: viewers decode it while it arrives, by its length."""
-    async with aclosing(answer.frames) as source:
-        frame = await anext(source)
+async def _one(request: Request, answer: FramesAnswer, mark: str) -> Response:
+    """A single frame: viewers decode it while it arrives, by its length."""
     part_type = answer.representation.content_type
-    if not answer.representation.multipart:
-        return plain(frame, part_type)
-    head = multipart.part_head(mark, part_type, len(frame))
-    body = b"".join((head, frame, multipart.PART_TAIL, multipart.end(mark)))
-    return plain(body, multipart.content_type(mark, answer.representation.media_type))
+    content = await _content(request, answer)
+    if content is None:
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
+    length = len(content) if isinstance(content, bytes) else await content.length()
+    head, tail, kind = b"", b"", part_type
+    if answer.representation.multipart:
+        head = multipart.part_head(mark, part_type, length)
+        tail = multipart.PART_TAIL + multipart.end(mark)
+        kind = multipart.content_type(mark, answer.representation.media_type)
+    if isinstance(content, bytes):
+        return plain(head + content + tail if head else content, kind)
+    size = {"Content-Length": str(len(head) + length + len(tail))}
+    return Stream(Enclosed(head, content, tail), kind, size)
+
+
+async def _content(request: Request, answer: FramesAnswer) -> bytes | Follower | None:
+    """The only frame: whole, or as much as is here of one that arrives; None for a client gone."""
+    if answer.alone is None:
+        async with aclosing(answer.frames) as source:
+            return await anext(source)
+    found = answer.alone()
+    if isinstance(found, bytes):
+        return found
+    begun = False
+    try:
+        begun = await unless_gone(request, found.length())
+        return (found.content or found) if begun else None
+    finally:
+        if not begun or found.content:
+            await found.aclose()
 
 
 async def _parts(answer: FramesAnswer, mark: str) -> AsyncGenerator[bytes, None]:

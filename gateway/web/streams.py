@@ -1,12 +1,16 @@
 """Bodies that go out as they are made; the first piece is made before the status is sent."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
 from contextlib import aclosing
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
+
+CLIENT_CLOSED_REQUEST: Final = 499
+"""The status, for the log alone, of what nobody waits for any longer."""
 
 
 class Source(Protocol):
@@ -73,6 +77,54 @@ class _Begun:
 
     async def aclose(self) -> None:
         await self._rest.aclose()
+
+
+class Enclosed:
+    """A source between a ``head`` and a ``tail``, which may be empty."""
+
+    def __init__(self, head: bytes, source: Source, tail: bytes) -> None:
+        self._head = head
+        self._source = source
+        self._tail = tail
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._head:
+            yield self._head
+        async for piece in self._source:
+            yield piece
+        if self._tail:
+            yield self._tail
+
+    async def aclose(self) -> None:
+        """Release the source."""
+        await self._source.aclose()
+
+
+async def unless_gone(request: Request, work: Coroutine[Any, Any, object]) -> bool:
+    """Wait for ``work``, which costs nobody anything once the client has left; whether it has not.
+
+    What ``work`` raises is raised.
+    """
+    working = asyncio.ensure_future(work)
+    await asyncio.sleep(0)  # what is there already needs no watch
+    if not working.done():
+        gone = asyncio.ensure_future(_gone(request))
+        try:
+            await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+            if not working.done():
+                working.cancel()
+            await asyncio.gather(gone, working, return_exceptions=True)
+    if working.cancelled():
+        return False
+    working.result()
+    return True
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def begun(source: AsyncGenerator[bytes, None]) -> Source:
