@@ -32,6 +32,7 @@ from gateway.web.context import Services
 from gateway.web.entities import fingerprint
 from gateway.web.errors import on_gateway_error, on_http_exception
 from gateway.web.middleware import RequestLog
+from gateway.web.repeats import Repeats
 from gateway.web.routes import resources, routes
 
 _EXPOSED = (
@@ -94,6 +95,7 @@ def create_app(
     app = Starlette(
         routes=routes(),
         middleware=[
+            Middleware(Repeats, library=library),
             _cors(settings),
             Middleware(RequestLog),
             Middleware(Compression, run=compute.run),

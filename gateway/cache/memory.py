@@ -39,6 +39,10 @@ class MemoryCache(Generic[_Value]):
 
         return await self._flights.do(key, fetch_and_keep)
 
+    def peek(self, key: Hashable) -> _Value | None:
+        """The value of ``key`` if it is here; nothing is fetched."""
+        return self._values.get(key)
+
     async def close(self) -> None:
         """Drop what is being fetched."""
         await self._flights.close()

@@ -164,7 +164,8 @@ async def pin(request: Request) -> None:
         NotFound: there is no such image set.
     """
     library = services(request).library
-    request.state.as_of = library.moment()
+    if not hasattr(request.state, "as_of"):  # else it was looked whether an answer still stands
+        request.state.as_of = library.moment()
     if not request.scope["query_string"]:
         return
     image_set, number = image_set_id(request), version_id(request)

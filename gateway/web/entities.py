@@ -19,6 +19,8 @@ from starlette.responses import Response, StreamingResponse
 from gateway import __version__
 from gateway.dicomweb import codings, conditions, multipart, warnings
 from gateway.dicomweb.conditions import Outcome
+from gateway.services import grounds
+from gateway.services.grounds import Ground
 from gateway.settings import GatewaySettings
 from gateway.web import context, partial
 from gateway.web.errors import problem
@@ -151,12 +153,7 @@ async def _stored_tag(request: Request) -> str:
     if freshness is Freshness.MADE or "study" not in request.path_params:
         return ""
     services = context.services(request)
-    address = context.address(request)
-    if freshness is Freshness.RELATED:
-        address = replace(address, series=None, instance=None)
-    held = await services.library.held(address)
-    if freshness is Freshness.RELATED and address.image_set_id is not None:
-        held += await services.library.study(address.datastore_id, address.study, address.as_of)
+    held = (await ground(request)).image_sets
     if not held:
         return ""
     scope = request.scope
@@ -166,6 +163,14 @@ async def _stored_tag(request: Request) -> str:
     image_sets = (f"{one.image_set_id}/{one.version}/{one.primary}" for one in held)
     return conditions.entity_tag(
         services.fingerprint, context.root(request), *wanted, "", *image_sets
+    )
+
+
+async def ground(request: Request) -> Ground:
+    """What the answer to ``request``, which names a study, follows from."""
+    related = request.state.freshness is Freshness.RELATED
+    return await grounds.find(
+        context.services(request).library, context.address(request), related=related
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,7 +11,8 @@ from gateway.dicomweb import multipart, reduction
 from gateway.dicomweb.resources import frame_numbers
 from gateway.services.arrivals import Follower
 from gateway.services.frames import FramesAnswer
-from gateway.web import context, entities
+from gateway.web import context, entities, repeats
+from gateway.web.repeats import Source
 from gateway.web.streams import (
     CLIENT_CLOSED_REQUEST,
     Enclosed,
@@ -28,15 +30,20 @@ async def frames(request: Request) -> Response:
 
 async def respond(request: Request, numbers: Sequence[int]) -> Response:
     """The frames with ``numbers``, all of them where there are none."""
-    service = context.services(request).frames
+    services = context.services(request)
     reduce = reduction.parse(context.query(request))
     ranges, quality = context.ranges(request), context.quality(request)
-    answer = await service.retrieve(context.address(request), numbers, ranges, reduce or 0, quality)
+    address = context.address(request)
+    ground = await entities.ground(request)
+    answer = await services.frames.retrieve(address, numbers, ranges, reduce or 0, quality)
     if unmodified := entities.immutable(request, *answer.identity):
         return unmodified
     mark = await entities.boundary(request)
     if answer.count == 1:
         response = await _one(request, answer, mark)
+        *_, image_set, frame = answer.identity
+        find = partial(services.library.kept_frame, address.datastore_id, image_set, frame)
+        repeats.note(request.scope, Source(ground, find))
     else:
         kind = multipart.content_type(mark, answer.representation.media_type)
         response = await stream(request, _parts(answer, mark), kind)

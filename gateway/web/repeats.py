@@ -1,0 +1,190 @@
+"""Requests that were answered before: one look-up, and the bytes from where they are kept.
+
+A viewer asks for the same frames in the same words again and again, and so do all viewers of one
+kind. What there is to decide for such a request was decided when it first came; only its bytes are
+not remembered, which are in a cache of bounded size already.
+
+An answer may be given again as long as all that it follows from is the same:
+
+- the request: path, query, and every header that any part of the gateway reads, are the key;
+- the settings and the program: they do not change while it runs;
+- the image sets at the address and their versions: looked up anew after each moment of the library,
+  as for any other request, and compared with those that the answer was made of;
+- the content: frames never change, and it is only given while it is kept.
+
+Conditional requests, ranges and HEAD are never answered from here.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cachetools import LRUCache
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.dicomweb import forwarding
+from gateway.errors import GatewayError
+from gateway.services.grounds import Ground
+from gateway.services.library import Library
+from gateway.web import middleware
+
+Find = Callable[[], bytes | None]
+"""Gives the content of an answer as long as it is kept."""
+
+_MOST: Final = 16_384  # answers; each takes a kilobyte or two
+_LONGEST: Final = 2_048  # bytes of a path, a query or a header of a request that is remembered
+_FORWARDED: Final = frozenset(name.lower().encode() for name in forwarding.HEADERS)
+_DECISIVE: Final = _FORWARDED | {
+    b"accept", b"accept-charset", b"accept-encoding", b"authorization", b"host", b"origin",
+}  # fmt: skip
+_CONDITIONAL: Final = frozenset(
+    {b"if-match", b"if-modified-since", b"if-none-match", b"if-range", b"if-unmodified-since",
+     b"range"}
+)  # fmt: skip
+_READ: Final = _DECISIVE | _CONDITIONAL
+_OWN: Final = frozenset({b"x-request-id"})
+
+_Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Says of an answer what it follows from and where its content is kept.
+
+    A handler leaves it in the scope. What goes out may have something before and after the content.
+    """
+
+    ground: Ground
+    find: Find
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What is remembered: all but the content; good at ``moment`` without another look."""
+
+    headers: list[tuple[bytes, bytes]]
+    before: bytes
+    after: bytes
+    source: Source
+    size: int
+    handler: str | None
+    moment: int
+
+
+def note(scope: Scope, source: Source) -> None:
+    """Let the answer to the request of ``scope`` be given again."""
+    scope["state"]["source"] = source
+
+
+class Repeats:
+    """Pure ASGI middleware; the outermost, because what it remembers is what goes out."""
+
+    def __init__(self, app: ASGIApp, library: Library) -> None:
+        self._app = app
+        self._library = library
+        self._answers: LRUCache[_Key, _Answer] = LRUCache(_MOST)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        key = _key(scope)
+        if key is None:
+            await self._app(scope, receive, send)
+            return
+        answer = self._answers.get(key)
+        if answer is not None:
+            content = answer.source.find()
+            if content is not None and await self._stands(key, answer, scope):
+                await _give(answer, content, send)
+                return
+        await self._first(key, scope, receive, send)
+
+    async def _stands(self, key: _Key, answer: _Answer, scope: Scope) -> bool:
+        """Whether what ``answer`` follows from is still so."""
+        moment = self._library.moment()
+        if answer.moment == moment:
+            return True
+        # What is looked up now is not looked up again where the request goes on.
+        scope.setdefault("state", {})["as_of"] = moment
+        try:
+            if await answer.source.ground.stands(self._library, moment):
+                answer.moment = moment
+                return True
+        except GatewayError:
+            return False  # the application finds the same, and knows how to say it
+        self._answers.pop(key, None)
+        return False
+
+    async def _first(self, key: _Key, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the application answer, and remember how it did."""
+        heard = _Heard(send)
+        await self._app(scope, receive, heard)
+        source = scope.get("state", {}).get("source")
+        if isinstance(source, Source) and source.ground.is_firm:
+            answer = heard.answer(source, middleware.handler(scope))
+            if answer is not None:
+                self._answers[key] = answer
+
+
+class _Heard:
+    """The way out of a first answer: passes on, and keeps hold of it if it is one message long."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._headers: list[tuple[bytes, bytes]] | None = None
+        self._body: bytes | None = None
+
+    async def __call__(self, message: Message) -> None:
+        """Pass on one message."""
+        if message["type"] == "http.response.start":
+            if message["status"] == 200:
+                self._headers = message["headers"]
+        elif self._body is None and not message.get("more_body", False):
+            self._body = message.get("body", b"")
+        else:
+            self._headers = None
+        await self._send(message)
+
+    def answer(self, source: Source, handler: str | None) -> _Answer | None:
+        """What is to be remembered, if it was the content of ``source`` that went out."""
+        content = source.find()
+        if not content or self._headers is None or self._body is None:
+            return None
+        before, found, after = self._body.partition(content)
+        if not found:
+            return None
+        headers = [line for line in self._headers if line[0] not in _OWN]
+        moment = source.ground.address.as_of or 0
+        return _Answer(headers, before, after, source, len(self._body), handler, moment)
+
+
+async def _give(answer: _Answer, content: bytes, send: Send) -> None:
+    started = time.perf_counter()
+    name = middleware.identifier()
+    headers = [*answer.headers, (b"x-request-id", name.encode())]
+    try:
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for piece in (answer.before, content):
+            if piece:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": answer.after})
+    finally:
+        middleware.log(name, "GET", answer.handler, 200, answer.size, started)
+
+
+def _key(scope: Scope) -> _Key | None:
+    """All of a request that its answer may depend on; None if it is not answered from here."""
+    if scope["type"] != "http" or scope["method"] != "GET":
+        return None
+    headers = [line for line in scope["headers"] if line[0] in _READ]
+    client = None
+    for name, value in headers:
+        if name in _CONDITIONAL or len(value) > _LONGEST:
+            return None
+        if name in _FORWARDED:
+            client = scope["client"]  # whether it is believed depends on who says it
+    path, query = scope["path"], scope["query_string"]
+    if len(path) > _LONGEST or len(query) > _LONGEST:
+        return None
+    place = client and client[0], scope["scheme"], scope.get("server"), scope.get("root_path")
+    return (path, query, *place, *headers)
