@@ -34,6 +34,7 @@ Find = Callable[[], bytes | None]
 
 _MOST: Final = 16_384  # answers; each takes a kilobyte or two
 _LONGEST: Final = 2_048  # bytes of a path, a query or a header of a request that is remembered
+_JOINED: Final = 1 << 18  # bytes; what is smaller is copied sooner than sent in three messages
 _FORWARDED: Final = frozenset(name.lower().encode() for name in forwarding.HEADERS)
 _DECISIVE: Final = _FORWARDED | {
     b"accept", b"accept-charset", b"accept-encoding", b"authorization", b"host", b"origin",
@@ -164,9 +165,12 @@ async def _give(answer: _Answer, content: bytes, send: Send) -> None:
     headers = [*answer.headers, (b"x-request-id", name.encode())]
     try:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
+        if len(content) < _JOINED:
+            content = b"".join((answer.before, content, answer.after))
+            await send({"type": "http.response.body", "body": content})
+            return
         for piece in (answer.before, content):
-            if piece:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": answer.after})
     finally:
         middleware.log(name, "GET", answer.handler, 200, answer.size, started)

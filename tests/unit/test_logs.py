@@ -2,6 +2,7 @@
 
 import json
 import logging
+import logging.handlers
 from datetime import datetime
 
 import pytest
@@ -130,3 +131,31 @@ def test_configuring_twice_logs_once(lines):
     logs.configure("info")
     logging.getLogger("gateway").info("once")
     assert len(lines()) == 1
+
+
+def test_a_line_without_a_record_is_the_same(lines):
+    logs.configure("info")
+    logger = logging.getLogger("gateway.web")
+    logger.info("request", extra={"status": 200, "kind": ValueError})
+    logs.info(logger, "request", {"status": 200, "kind": ValueError})
+    one, other = lines()
+    assert one.pop("time")[:16] == other.pop("time")[:16]
+    assert one == other
+
+
+def test_a_line_without_a_record_obeys_the_level(lines):
+    logs.configure("warning")
+    logs.info(logging.getLogger("gateway.web"), "request", {"status": 200})
+    assert lines() == []
+
+
+def test_other_handlers_hear_it_as_well(lines):
+    logs.configure("info")
+    heard = logging.handlers.BufferingHandler(10)
+    logging.getLogger().addHandler(heard)
+    try:
+        logs.info(logging.getLogger("gateway.web"), "request", {"status": 200})
+    finally:
+        logging.getLogger().removeHandler(heard)
+    assert [record.status for record in heard.buffer] == [200]
+    assert [line["status"] for line in lines()] == [200]
