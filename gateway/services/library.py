@@ -248,10 +248,6 @@ class Library:
         """The bytes of a frame as stored, if they are in memory."""
         return self._tiers.peek(keys.frame(datastore_id, image_set_id, frame_id))
 
-    def kept_frame(self, datastore_id: str, image_set_id: str, frame_id: str) -> bytes | None:
-        """The bytes of a frame as stored, if they are in memory."""
-        return self._frames.peek((datastore_id, image_set_id, frame_id))
-
     async def check(self, datastore_id: str) -> None:
         """Return if the data store can be read."""
         await self._remote.check(datastore_id)
