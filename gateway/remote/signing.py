@@ -43,7 +43,7 @@ class Signer:
         self._scope = f"{region}/{service}/aws4_request"
         self._parts = (region, service, "aws4_request")
         self._derived: tuple[str, str, bytes] = ("", "", b"")
-        self._stamp = (0, "")
+        self._stamp = (-1, "")
 
     def headers(self, request: Request, keys: Keys, now: float) -> dict[str, str]:
         """The headers of ``request`` and those that sign it; ``now`` in seconds since 1970."""
