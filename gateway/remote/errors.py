@@ -42,13 +42,13 @@ class Trouble(Enum):
 
 
 class Unfinished(Exception):
-    """An answer whose end cannot be told from a break, or that is not as long as it said."""
+    """No answer, or one that ended too early, or whose end cannot be told from a break."""
 
 
-Failure: TypeAlias = ClientError | BotoCoreError | aiohttp.ClientError | TimeoutError | Unfinished
+Failure: TypeAlias = ClientError | BotoCoreError | aiohttp.ClientError | OSError | Unfinished
 """Whatever a call to HealthImaging raises when it fails."""
 
-FAILURES: Final = (ClientError, BotoCoreError, aiohttp.ClientError, TimeoutError, Unfinished)
+FAILURES: Final = (ClientError, BotoCoreError, aiohttp.ClientError, OSError, Unfinished)
 
 # Those of botocore's standard mode. A test compares.
 _THROTTLING: Final = frozenset(

@@ -96,8 +96,8 @@ def test_what_would_come_too_late_is_refused_at_once():
         one.enter(SLOW, WAITING, 0.0)
     assert not isinstance(refused.value, NotNow)
     assert refused.value.retry_after == 1
-    assert [len(one.due(second)) for second in (0.0, 1.0, 2.0, 2.5)] == [1, 1, 1, 0]
-    assert one.enter(SLOW, WAITING, 2.5)
+    assert [len(one.due(second)) for second in (0.0, 1.0, 2.0, 2.05)] == [1, 1, 1, 0]
+    assert one.enter(SLOW, WAITING, 2.05)
     assert running(tickets) == [True, True, True, False]
 
 
