@@ -130,6 +130,26 @@ def test_every_setting_is_read_from_its_variable_and_described(kind, environment
         assert field.description.endswith(".")
 
 
+@pytest.mark.parametrize(
+    ("url", "good"),
+    [
+        ("valkey://cache:6379/0", True),
+        ("rediss://user:secret@cache.example:6380/2?ssl_ca_certs=/ca.pem", True),
+        ("unix:///run/valkey.sock?db=1", True),
+        ("http://:secret@cache", False),
+        ("cache:6379", False),
+        ("valkey://:secret@cache/zero", False),
+    ],
+)
+def test_the_url_of_the_shared_cache_is_checked_and_its_password_never_shown(url, good):
+    if good:
+        assert "secret" not in repr(load(GatewaySettings, shared_cache_url=url))
+    else:
+        (told,) = mistakes(shared_cache_url=url)
+        assert told.startswith("GATEWAY_SHARED_CACHE_URL is wrong")
+        assert "secret" not in told
+
+
 def test_numbers_of_the_environment_are_numbers(environment):
     environment(GATEWAY_PORT="9000", GATEWAY_READ_TIMEOUT="1.5", GATEWAY_FETCH_AHEAD="2")
     found = load(GatewaySettings)

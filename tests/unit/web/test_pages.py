@@ -79,3 +79,11 @@ def test_alive_and_ready():
     not_ready = page(remote, "/readyz")
     assert not_ready.json() == {"status": "not ready", "reason": "no permission"}
     assert not_ready.headers["retry-after"]
+
+
+def test_what_the_caches_have_done_is_told_to_prometheus(tmp_path):
+    response = page(MemoryHealthImaging(), "/metrics", disk_cache_dir=tmp_path, frame_cache_mb=3)
+    assert response.headers["content-type"].startswith("text/plain; version=")
+    assert response.headers["cache-control"] == "no-store"
+    assert 'gateway_cache_limit_bytes{tier="memory"} 3.145728e+06\n' in response.text
+    assert 'gateway_cache_misses_total{tier="disk"} 0.0\n' in response.text
