@@ -21,6 +21,7 @@ from gateway.services.instances import Instances
 from gateway.services.library import Library
 from gateway.services.metadata import Metadata
 from gateway.services.pixeldata import PixelData
+from gateway.services.prefetch import Prefetch
 from gateway.services.readiness import Progress, Readiness
 from gateway.services.rendered import Rendered
 from gateway.services.search import Search
@@ -67,6 +68,7 @@ def create_app(
     library = Library(remote or HealthImagingClient(settings), settings, tiers)
     compute = Compute(settings.decode_threads)
     frames = Frames(library, compute, settings.fetch_ahead)
+    prefetch = Prefetch(library, settings)
     instances = Instances(library, compute, settings.fetch_ahead)
     rendered = Rendered(library, compute, settings)
     services = Services(
@@ -76,6 +78,7 @@ def create_app(
         Metadata(library, compute, settings.inline_limit),
         instances,
         frames,
+        prefetch,
         BulkData(library, compute, PixelData(frames), settings.inline_limit, settings.fetch_ahead),
         Archives(compute),
         rendered,
@@ -88,6 +91,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
+        await prefetch.close()
         await library.close()
         await tiers.close()
         await compute.close()

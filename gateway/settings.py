@@ -103,6 +103,26 @@ class GatewaySettings(BaseSettings):
     fetch_ahead: int = Field(
         8, ge=1, le=64, description="Frames or documents fetched at a time for one request."
     )
+    stream_ahead_mb: int = Field(
+        128, ge=1, description="Memory for frames fetched ahead by all requests together, in MiB."
+    )
+    prefetch: str = Field(
+        "on",
+        pattern="^(on|off)$",
+        description="Whether frames of a series that a client looks at are fetched before it asks.",
+    )
+    prefetch_concurrency: int = Field(
+        8, ge=1, le=128, description="Frames prefetched at a time, for all clients together."
+    )
+    prefetch_percent: int = Field(
+        50, ge=1, le=90, description="Share of the frame cache that prefetched frames may take."
+    )
+    prefetch_seconds: float = Field(
+        15.0,
+        gt=0,
+        le=600,
+        description="Seconds without a request for a series after which its prefetch ends.",
+    )
     decode_threads: int = Field(_CORES, ge=1, le=256, description="Frames decoded at a time.")
     metadata_cache_mb: int = Field(256, ge=1, description="Memory for image set documents, in MiB.")
     frame_cache_mb: int = Field(

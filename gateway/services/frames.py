@@ -30,7 +30,8 @@ class FramesAnswer:
     """``count`` frames of ``rows`` and ``columns``, in the order asked for.
 
     ``identity`` is what their bytes follow from. ``alone`` gives the only frame where it goes out
-    as it is stored: its bytes, or who follows them as they arrive.
+    as it is stored: its bytes, or who follows them as they arrive. ``last`` is the number of the
+    frame asked for last, of ``available`` ones.
     """
 
     representation: Representation
@@ -39,6 +40,8 @@ class FramesAnswer:
     rows: int
     columns: int
     identity: tuple[str, ...]
+    last: int
+    available: int
     alone: Callable[[], bytes | Follower] | None = None
 
 
@@ -119,7 +122,17 @@ class Frames:
         alone = None
         if work is None and len(numbers) == 1:
             alone = partial(self._library.arriving, address.datastore_id, instance, numbers[0])
-        return FramesAnswer(chosen, len(numbers), frames, size.rows, size.columns, follows, alone)
+        return FramesAnswer(
+            chosen,
+            len(numbers),
+            frames,
+            size.rows,
+            size.columns,
+            follows,
+            numbers[-1] if numbers else 0,
+            len(instance.frames),
+            alone,
+        )
 
     def stream(
         self, datastore_id: str, instance: Instance, numbers: Sequence[int], syntax: str

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote
 
 from starlette.requests import Request
+from starlette.types import Scope
 
 from gateway.dicomweb import accept, conditions, forwarding, resources as places
 from gateway.dicomweb.accept import Accept
@@ -20,6 +21,7 @@ from gateway.services.frames import Frames
 from gateway.services.instances import Instances
 from gateway.services.library import Library
 from gateway.services.metadata import Metadata
+from gateway.services.prefetch import Prefetch
 from gateway.services.readiness import Readiness
 from gateway.services.rendered import Rendered
 from gateway.services.search import Search
@@ -30,6 +32,7 @@ from gateway.telemetry.metrics import Metrics
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _IDENTIFIER = re.compile("[0-9a-z]{32}")
 _SPACE = re.compile(r"(;|,|%3B|%2C)\+", re.IGNORECASE)
+_TELLING = frozenset({b"authorization", b"forwarded", b"user-agent", b"x-forwarded-for"})
 _QUALITY = re.compile("[1-9][0-9]?|100")
 
 
@@ -43,6 +46,7 @@ class Services:
     metadata: Metadata
     instances: Instances
     frames: Frames
+    prefetch: Prefetch
     bulkdata: BulkData
     archives: Archives
     rendered: Rendered
@@ -197,6 +201,13 @@ def quality(request: Request) -> int | None:
 def _is_identifier(text: str) -> bool:
     """Whether ``text`` has the form of AHI's identifiers: 32 digits and lower-case letters."""
     return _IDENTIFIER.fullmatch(text) is not None
+
+
+def viewer(scope: Scope) -> int:
+    """Who asks, as far as requests tell: the one that is prefetched for."""
+    peer = scope.get("client")
+    told = [value for name, value in scope["headers"] if name in _TELLING]
+    return hash((peer and peer[0], *told))
 
 
 def root(request: Request) -> str:

@@ -38,15 +38,18 @@ async def respond(request: Request, numbers: Sequence[int]) -> Response:
     answer = await services.frames.retrieve(address, numbers, ranges, reduce or 0, quality)
     if unmodified := entities.immutable(request, *answer.identity):
         return unmodified
+    place = {"address": address, "number": answer.last, "count": answer.available}
+    saw = partial(services.prefetch.saw_frame, **place)
     mark = await entities.boundary(request)
     if answer.count == 1:
         response = await _one(request, answer, mark)
         *_, image_set, frame = answer.identity
         find = partial(services.library.kept_frame, address.datastore_id, image_set, frame)
-        repeats.note(request.scope, Source(ground, find))
+        repeats.note(request.scope, Source(ground, find, saw))
     else:
         kind = multipart.content_type(mark, answer.representation.media_type)
         response = await stream(request, _parts(answer, mark), kind)
+    saw(context.viewer(request.scope))
     if reduce is not None:
         response.headers.update(reduction.headers(answer.rows, answer.columns))
     return response

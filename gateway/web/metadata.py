@@ -18,6 +18,7 @@ async def metadata(request: Request) -> Response:
     single = address.instance is not None
     chosen = representations.documents(context.ranges(request), xml=True, single=single)
     service = context.services(request).metadata
+    context.services(request).prefetch.saw_metadata(context.viewer(request.scope), address)
     if chosen.media_type != DICOM_XML:
         return Stream(await begun(service.retrieve(address, root)), chosen.media_type, None)
     documents = service.documents(address, root)

@@ -27,10 +27,13 @@ from gateway.dicomweb import forwarding
 from gateway.errors import GatewayError
 from gateway.services.grounds import Ground
 from gateway.services.library import Library
-from gateway.web import middleware
+from gateway.web import context, middleware
 
 Find = Callable[[], bytes | None]
 """Gives the content of an answer as long as it is kept."""
+
+Saw = Callable[[int], None]
+"""Is told which viewer has asked."""
 
 _MOST: Final = 16_384  # answers; each takes a kilobyte or two
 _LONGEST: Final = 2_048  # bytes of a path, a query or a header of a request that is remembered
@@ -58,6 +61,7 @@ class Source:
 
     ground: Ground
     find: Find
+    saw: Saw | None = None
 
 
 @dataclass(slots=True)
@@ -96,6 +100,8 @@ class Repeats:
         if answer is not None:
             content = answer.source.find()
             if content is not None and await self._stands(key, answer, scope):
+                if answer.source.saw is not None:
+                    answer.source.saw(context.viewer(scope))
                 await _give(answer, content, send)
                 return
         await self._first(key, scope, receive, send)
