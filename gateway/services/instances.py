@@ -85,7 +85,9 @@ class Instances:
             return await self._library.frame(datastore_id, *wanted)
 
         heads = Heads()
-        async with aclosing(ordered(_all_frames(batch), fetch, self._ahead)) as frames:
+        room = self._library.room
+        ahead = ordered(_all_frames(batch), fetch, self._ahead, room, _size)
+        async with aclosing(ahead) as frames:
             for instance in batch:
                 target = form_of(instance, syntax)
                 writer = FileWriter(instance, target, quality, heads)
@@ -100,6 +102,11 @@ class Instances:
             for piece in pieces:
                 yield piece
         yield file.end()
+
+
+def _size(wanted: tuple[Instance, int]) -> int:
+    """The bytes of a decoded frame; encoded ones are smaller."""
+    return wanted[0].pixel().frame_bytes
 
 
 def _all_frames(batch: list[Instance]) -> Iterator[tuple[Instance, int]]:

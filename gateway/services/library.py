@@ -22,7 +22,7 @@ from gateway.errors import NotFound
 from gateway.imagesets import document
 from gateway.imagesets.document import ImageSet, Instance
 from gateway.remote.api import HealthImaging, Summary, Urgency
-from gateway.services.ahead import ordered
+from gateway.services.ahead import Room, ordered
 from gateway.services.arrivals import Arrivals, Follower, Source
 from gateway.settings import GatewaySettings
 from gateway.telemetry.metrics import Metrics
@@ -47,7 +47,10 @@ def by_preference(summaries: Iterable[Summary]) -> list[Summary]:
 
 
 class Library:
-    """Everything the gateway reads from HealthImaging passes through here and its caches."""
+    """Everything the gateway reads from HealthImaging passes through here and its caches.
+
+    ``room`` is what frames that are fetched ahead of streams may take.
+    """
 
     def __init__(
         self, remote: HealthImaging, settings: GatewaySettings, tiers: Tiers | None = None
@@ -57,6 +60,7 @@ class Library:
         self._ttl = settings.search_ttl
         self._policy = settings.image_set_policy
         self._ahead = settings.fetch_ahead
+        self.room = Room(settings.stream_ahead_mb << 20)
         self._documents: MemoryCache[ImageSet] = MemoryCache(
             settings.metadata_cache_mb << 20, lambda found: found.held
         )

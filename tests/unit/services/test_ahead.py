@@ -6,7 +6,7 @@ from contextlib import aclosing
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from gateway.services.ahead import ordered
+from gateway.services.ahead import Room, ordered
 
 
 class Work:
@@ -209,3 +209,59 @@ def test_failures_that_nobody_reads_are_not_reported_as_forgotten():
 
     asyncio.run(scenario())
     assert complaints == []
+
+
+@pytest.mark.parametrize(("size", "most"), [(100, 1), (30, 3), (25, 4), (1, 6)])
+def test_no_more_is_under_way_than_there_is_room_for(size, most):
+    async def scenario():
+        work, room = Work(), Room(100)
+        results = ordered(range(20), work, 6, room, lambda _: size)
+        first = asyncio.create_task(anext(results))
+        await settle()
+        assert work.begun == list(range(most))
+        work.let(*range(20))
+        assert [await first, *[one async for one in results]] == [10 * at for at in range(20)]
+        assert work.most <= most
+        assert room.take(100, needed=False)
+
+    asyncio.run(scenario())
+
+
+def test_streams_share_the_room_and_none_is_stuck():
+    async def scenario():
+        room, works = Room(100), [Work(), Work(), Work()]
+        results = [ordered(range(9), work, 6, room, lambda _: 40) for work in works]
+        firsts = [asyncio.create_task(anext(one)) for one in results]
+        await settle()
+        assert [len(work.begun) for work in works] == [2, 1, 1]  # what each needs, and one more
+        for work in works:
+            work.let(*range(9))
+        for first, rest in zip(firsts, results, strict=True):
+            found = [await first, *[one async for one in rest]]
+            assert found == [10 * at for at in range(9)]
+        assert room.take(100, needed=False)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_a_stream_that_ends_early_gives_its_room_back(failing):
+    async def scenario():
+        room = Room(100)
+
+        async def work(item):
+            await asyncio.sleep(0)
+            if failing and item == 1:
+                raise OSError("away")
+            return item
+
+        results = ordered(range(9), work, 3, room, lambda _: 30)
+        assert await anext(results) == 0
+        if failing:
+            with pytest.raises(OSError, match="away"):
+                await anext(results)
+        await results.aclose()
+        assert room.take(100, needed=False)
+        assert not room.take(1, needed=False)
+
+    asyncio.run(scenario())
