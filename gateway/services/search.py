@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+from gateway.cache.singleflight import SingleFlight
 from gateway.dicomweb import attributes, warnings
 from gateway.dicomweb.query import Query
 from gateway.remote import search as planner
@@ -24,6 +25,7 @@ from gateway.settings import GatewaySettings
 
 _Encoded = TypeVar("_Encoded")
 
+_Found = tuple[list[Summary], bool, bool]
 _STUDY_UID: Final = "DICOMStudyInstanceUID"
 
 
@@ -50,6 +52,7 @@ class Search:
         self._max_results = settings.search_max_results
         self._inline_limit = settings.inline_limit
         self._flags = settings.image_set_policy == "flag"
+        self._flights: SingleFlight[_Found] = SingleFlight(given_up=True)
         self._listings = Listings(settings.search_paging_seconds)
 
     async def run(
@@ -102,7 +105,8 @@ class Search:
         key = listings.key(asked.datastore_id, client, asked.query)
         found = self._listings.find(key) if asked.query.offset else None
         if found is None:
-            summaries, complete, truncated = await self._find(asked)
+            same = listings.key(asked.datastore_id, "", asked.query)
+            summaries, complete, truncated = await self._flights.do(same, lambda: self._find(asked))
 
             def listed() -> Listing:
                 preferred = by_preference(summaries)
@@ -113,7 +117,7 @@ class Search:
             self._listings.keep(key, found)
         return found
 
-    async def _find(self, asked: Asked) -> tuple[list[Summary], bool, bool]:
+    async def _find(self, asked: Asked) -> _Found:
         """The image sets that the plan's searches give.
 
         Also whether studies are there with all of their series, and whether the search was ended

@@ -120,6 +120,26 @@ def test_work_goes_on_when_all_have_left_and_serves_who_comes_then():
     asyncio.run(scenario())
 
 
+def test_work_whose_result_is_not_kept_is_given_up_when_the_last_asker_has_left():
+    async def scenario():
+        flights, work = SingleFlight(given_up=True), Work()
+        askers = [asyncio.create_task(flights.do("key", work)) for _ in range(3)]
+        await settle()
+        for asker in askers[:2]:
+            asker.cancel()
+        await settle()
+        assert work.ended == []
+        askers[2].cancel()
+        late = Work("late")
+        late.gate.set()
+        await asyncio.sleep(0)
+        assert await flights.do("key", late) == "late"
+        await settle()
+        assert work.ended == ["cancelled"]
+
+    asyncio.run(scenario())
+
+
 def test_a_failure_that_nobody_waits_for_is_not_reported_as_forgotten():
     complaints = []
 

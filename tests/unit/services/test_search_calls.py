@@ -1,5 +1,7 @@
 """Search: the fewest calls to HealthImaging, and never another answer for it."""
 
+import asyncio
+
 import pytest
 from hypothesis import example, given, settings as hypothesis_settings, strategies as st
 
@@ -10,8 +12,11 @@ from tests.unit.services.searching import (
     SERIES,
     STUDY,
     UIDS,
+    answered,
     hospital,
+    parse,
     search,
+    serve,
     uids,
     value,
 )
@@ -217,3 +222,24 @@ def test_every_instance_is_found_once_and_counted_once(sets):
         for one in search(remote, "", level).results:
             uid = value(one, UIDS[level])[0]
             assert value(one, count) == [sum(sop.startswith(f"{uid}.") for sop in expected)]
+
+
+@pytest.mark.parametrize(
+    ("texts", "calls"),
+    [
+        (["PatientID=P1"] * 5, 1),
+        (["PatientID=P1", "PatientID=P2", "PatientID=P1"], 2),
+        (["limit=1", "", "includefield=all"], 1),
+    ],
+)
+def test_the_same_search_at_the_same_time_is_one_search(texts, calls):
+    remote = hospital()
+    queries = [parse(text, STUDY) for text in texts]
+
+    async def at_once(service):
+        return await asyncio.gather(*(answered(service, query) for query in queries))
+
+    answers = serve(remote, at_once)
+    assert remote.count("search") == calls
+    alone = [search(hospital(), text, STUDY) for text in texts]
+    assert [uids(one) for one in answers] == [uids(one) for one in alone]
