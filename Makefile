@@ -6,9 +6,10 @@ BIN    := $(VENV)/bin
 PORT   ?= 8080
 DATA   ?= ./data
 SAMPLES ?=
+ROWS    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve healthimaging import test check fmt docs constraints clean
+.PHONY: help run serve healthimaging import test check fmt docs constraints clean bench bench-peers
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -49,6 +50,13 @@ fmt: $(VENV)/.dev ## format the code and mend what can be mended
 
 docs: $(VENV)/.dev ## write the generated pages of docs/
 	$(BIN)/python docs/make.py
+
+bench: $(VENV)/.dev ## measure the gateway beside its peers and write docs/benchmarks.md (ROWS: some only)
+	@exec $(BIN)/python -m tests.bench --rows '$(ROWS)'
+
+bench-peers: ## install what make bench compares with: Orthanc, nginx and wrk from Debian
+	apt-get update -q
+	RUNLEVEL=1 apt-get install -q -y --no-install-recommends orthanc orthanc-dicomweb nginx-light wrk
 
 constraints: ## pin the newest versions that pyproject.toml allows into constraints.txt
 	$(PYTHON) -m venv build/pins

@@ -14,6 +14,7 @@ from tests.bench.context import Bench
 from tests.bench.processes import Failure
 from tests.bench.report import Result, line, say, table
 from tests.bench.rows import frames, opening, rendered, series, upkeep
+from tests.bench.servers import tool
 
 ROWS: Final[Mapping[str, Callable[[Bench], list[Result]]]] = {
     "cached-frame": frames.cached,
@@ -29,6 +30,7 @@ ROWS: Final[Mapping[str, Callable[[Bench], list[Result]]]] = {
     "cold-open": opening.series,
     "viewers": opening.viewers,
 }
+_INTERRUPTED: Final = 130
 _ROOT: Final = Path(__file__).parent.parent.parent
 
 
@@ -41,41 +43,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = [name for name in chosen.rows.split(",") if name] or list(ROWS)
     if unknown := [name for name in names if name not in ROWS]:
         parser.error(f"no rows: {', '.join(unknown)}; there are {', '.join(ROWS)}")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    if tool("wrk") is None:
+        say("wrk is not installed: make bench-peers")
+        return 1
+    folder = _ROOT / "build/bench"
     try:
-        results = _run(names, chosen.rounds)
+        bench = Bench(folder, data.prepare(folder), chosen.rounds)
+        try:
+            _measure(bench, names)
+        finally:
+            bench.close()
     except KeyboardInterrupt:
         say("Stopped.")
-        return 130
-    say(f"\n{table(results)}\n")
-    build = _ROOT / "build"
-    (build / "benchmarks.json").write_text(
-        json.dumps([one.as_json() for one in results], indent=1, ensure_ascii=False) + "\n"
-    )
-    if names == list(ROWS):
-        (_ROOT / "docs/benchmarks.md").write_text(page.write(results, chosen.rounds))
+        return _INTERRUPTED
     return 0
 
 
-def _run(names: Sequence[str], rounds: int) -> list[Result]:
-    folder = _ROOT / "build/bench"
-    bench = Bench(folder, data.prepare(folder), rounds)
-    results = []
+def _measure(bench: Bench, names: Sequence[str]) -> None:
+    """Run rows, show them, and write them down."""
+    started = time.monotonic()
+    results = [one for number, name in enumerate(names, 1) for one in _row(bench, name, number)]
+    minutes = (time.monotonic() - started) / 60
+    say(f"\n{table(results)}\n\n{minutes:.1f} minutes")
+    lines = [one.as_json() for one in results]
+    text = json.dumps(lines, indent=1, ensure_ascii=False)
+    (_ROOT / "build/benchmarks.json").write_text(f"{text}\n")
+    if list(names) == list(ROWS):
+        (_ROOT / "docs/benchmarks.md").write_text(page.write(bench, results, minutes))
+
+
+def _row(bench: Bench, name: str, number: int) -> list[Result]:
+    started = time.monotonic()
+    say(f"{number}. {name} …")
     try:
-        for number, name in enumerate(names, 1):
-            started = time.monotonic()
-            say(f"[{number}/{len(names)}] {name} …")
-            try:
-                found = ROWS[name](bench)
-            except Failure as failure:
-                found = [Result(name, name, 0.0, "", "", note=f"failed: {failure}")]
-            for one in found:
-                say(f"  {line(one)}")
-            say(f"  ({time.monotonic() - started:.0f} s)")
-            results += found
-    finally:
-        bench.close()
-    return results
+        found = ROWS[name](bench)
+    except Failure as failure:
+        found = [Result(name, name, None, "", "", note=f"failed: {failure}")]
+    for one in found:
+        say(f"  {line(one)}")
+    say(f"  ({time.monotonic() - started:.0f} s)")
+    return found
 
 
 if __name__ == "__main__":

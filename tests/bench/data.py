@@ -93,12 +93,25 @@ def _import(folder: Path) -> None:
     try:
         imports = Imports(server.datastore_id, server.connection)
         job = imports.start(f"s3://{_BUCKET}/")
-        imports.follow(job, lambda message: say(f"  {message}"))
+        imports.follow(job, _Progress())
         failures = imports.failures(job)
         if failures:
             raise RuntimeError(f"{len(failures)} files were not imported: {failures[0]}")
     finally:
         server.process.stop()
+
+
+class _Progress:
+    """Tells every hundredth file."""
+
+    def __init__(self) -> None:
+        self._told = 0
+
+    def __call__(self, message: str) -> None:
+        done = int(message.split()[0]) if message[:1].isdigit() else 0
+        if done >= self._told + 100:
+            say(f"  {message}")
+            self._told = done
 
 
 def fill_orthanc(folder: Path, server: Orthanc) -> None:

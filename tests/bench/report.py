@@ -38,7 +38,7 @@ class Result:
 
     row: str
     work: str
-    ours: float
+    ours: float | None
     unit: str
     peer_name: str
     peer: float | None = None
@@ -72,7 +72,7 @@ def amount(value: float | None, unit: str) -> str:
     if value is None:
         return _NOTHING
     if unit != "s":
-        return f"{value:,.0f} {unit}" if value >= 10 else f"{value:.2f} {unit}"
+        return f"{value:,.0f}{unit}"
     factor, name = next((f for f in _FACTORS if value < 1000 * f[0]), _FACTORS[-1])
     return f"{value / factor:.3g} {name}"
 
@@ -84,7 +84,7 @@ def line(result: Result) -> str:
     cells = (
         result.work,
         amount(result.ours, result.unit),
-        f"{amount(result.peer, result.unit)} ({result.peer_name})",
+        f"{amount(result.peer, result.unit)} {result.peer_name}",
         ratio,
         str(result.bar or _NOTHING),
         verdict,

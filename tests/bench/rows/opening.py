@@ -1,17 +1,20 @@
 """Opening what nobody has opened before, with AWS's request rates and a latency."""
 
-import asyncio
 import math
 import statistics
 import time
+from asyncio import gather
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+
+import uvloop
 
 from gateway.emulator.throttles import LIMITS
 from tests.bench import data
 from tests.bench.context import Bench, cost, median, workers_note
 from tests.bench.images import Series
+from tests.bench.processes import Failure
 from tests.bench.report import Bar, Result
 from tests.bench.servers import Gateway
 from tests.bench.viewer import Viewer
@@ -40,10 +43,11 @@ def series(bench: Bench) -> list[Result]:
 
     def ours() -> float:
         with bench.gateway(options=_OPTIONS) as gateway:
-            asyncio.run(_woken(bench, gateway))
+            uvloop.run(_woken(bench, gateway))
             viewer = Viewer(gateway.root, CONNECTIONS)
-            asyncio.run(viewer.open_series(bench.data.scan))
-            _check([viewer])
+            uvloop.run(viewer.open_series(bench.data.scan))
+            if viewer.errors:
+                raise Failure(f"Answers had the statuses {sorted(set(viewer.errors))}.")
             return viewer.complete
 
     found = bench.interleaved({"ours": ours})["ours"]
@@ -53,10 +57,6 @@ def series(bench: Bench) -> list[Result]:
 
 async def _woken(bench: Bench, gateway: Gateway) -> None:
     await Viewer(gateway.root).open_study([bench.data.radiograph])
-
-
-def _check(viewers: Sequence[Viewer]) -> int:
-    return sum(len(viewer.errors) for viewer in viewers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +94,17 @@ def _no_errors(words: str, errors: int) -> Result:
 
 def _crowd(bench: Bench, workers: int) -> _Crowd:
     with bench.gateway(workers, _OPTIONS) as gateway:
-        asyncio.run(_woken(bench, gateway))
+        uvloop.run(_woken(bench, gateway))
         single = [_open(gateway, [study])[0] for study in bench.data.studies[:_ALONE]]
     with bench.gateway(workers, _OPTIONS) as gateway:
-        asyncio.run(_woken(bench, gateway))
+        uvloop.run(_woken(bench, gateway))
         crowd = _open(gateway, bench.data.studies[-VIEWERS:])
     firsts = [viewer.first_frame for viewer in crowd]
     return _Crowd(
         median([viewer.first_frame for viewer in single]),
         statistics.quantiles(firsts, n=20)[-1],
         max(viewer.complete for viewer in crowd),
-        _check([*single, *crowd]),
+        sum(len(viewer.errors) for viewer in (*single, *crowd)),
     )
 
 
@@ -113,9 +113,9 @@ def _open(gateway: Gateway, studies: Sequence[Sequence[Series]]) -> list[Viewer]
     found = [Viewer(gateway.root) for _ in studies]
 
     async def together() -> None:
-        await asyncio.gather(
+        await gather(
             *(viewer.open_study(study) for viewer, study in zip(found, studies, strict=True))
         )
 
-    asyncio.run(together())
+    uvloop.run(together())
     return found

@@ -52,11 +52,11 @@ def _judged(seen: list[tuple[int, int]], caches: int) -> list[Result]:
     flat = Bar(_FLAT, at_least=False)
     return [
         Result(
-            "memory", "memory, 1 worker", greatest / 1e6, "MB", "allowed", allowed / 1e6,
+            "memory", "memory, 1 worker", greatest / 1e6, " MB", "allowed", allowed / 1e6,
             greatest / allowed, bar, note,
         ),
         Result(
-            "memory", "memory at the end", last / 1e6, "MB", "after a fifth", settled / 1e6,
+            "memory", "memory at the end", last / 1e6, " MB", "after a fifth", settled / 1e6,
             last / settled, flat, note,
         ),
     ]  # fmt: skip
