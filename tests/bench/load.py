@@ -52,7 +52,6 @@ class Load:
 class Answer:
     """A complete answer; the seconds are from before the request to the last byte."""
 
-    status: int
     headers: Mapping[str, str]
     length: int
     seconds: float
@@ -94,6 +93,17 @@ def wrk(
     return Load(count, count / result["seconds"], used / count)
 
 
+def _drain(response: http.client.HTTPResponse, kept: bytearray | None) -> int:
+    """Read all of a body, and how long it is."""
+    buffer = bytearray(_CHUNK)
+    length = 0
+    while read := response.readinto(buffer):
+        length += read
+        if kept is not None:
+            kept += buffer[:read]
+    return length
+
+
 class Client:
     """One connection that is kept."""
 
@@ -109,24 +119,22 @@ class Client:
         Raises:
             Failure: it was no success.
         """
-        buffer = bytearray(_CHUNK)
-        kept = bytearray()
-        length = 0
         if time.monotonic() - self._used > _IDLE_SECONDS:
             self._connection.close()
+        kept = bytearray() if keep else None
         start = time.perf_counter()
-        self._connection.request("GET", self._path + path, headers=dict(headers))
-        response = self._connection.getresponse()
-        while read := response.readinto(buffer):
-            length += read
-            if keep:
-                kept += buffer[:read]
+        try:
+            self._connection.request("GET", self._path + path, headers=dict(headers))
+            response = self._connection.getresponse()
+            length = _drain(response, kept)
+        except (OSError, http.client.HTTPException) as error:
+            raise Failure(f"No whole answer for {path}: {type(error).__name__}.") from error
         seconds = time.perf_counter() - start
         self._used = time.monotonic()
         if response.status != http.client.OK:
             raise Failure(f"Status {response.status} for {path}.")
         found = {key.lower(): value for key, value in response.getheaders()}
-        return Answer(response.status, found, length, seconds, bytes(kept))
+        return Answer(found, length, seconds, bytes(kept or b""))
 
     def close(self) -> None:
         """Close the connection."""
