@@ -108,7 +108,7 @@ class Prefetch:
                 known = self._clients[client] = _Client()
             known.read[address.datastore_id, address.study, address.series] = None
 
-    def saw_frame(self, client: Hashable, address: Address, number: int, count: int) -> None:
+    def saw_frame(self, address: Address, number: int, count: int, client: Hashable) -> None:
         """A client has asked for frame ``number`` of the ``count`` that the instance has."""
         known = self._clients.get(client)
         if known is None or address.instance is None:

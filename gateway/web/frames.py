@@ -17,6 +17,7 @@ from gateway.web.streams import (
     CLIENT_CLOSED_REQUEST,
     Enclosed,
     Stream,
+    around,
     plain,
     stream,
     unless_gone,
@@ -38,14 +39,13 @@ async def respond(request: Request, numbers: Sequence[int]) -> Response:
     answer = await services.frames.retrieve(address, numbers, ranges, reduce or 0, quality)
     if unmodified := entities.immutable(request, *answer.identity):
         return unmodified
-    place = {"address": address, "number": answer.last, "count": answer.available}
-    saw = partial(services.prefetch.saw_frame, **place)
+    saw = partial(services.prefetch.saw_frame, address, answer.last, answer.available)
     mark = await entities.boundary(request)
     if answer.count == 1:
         response = await _one(request, answer, mark)
         *_, image_set, frame = answer.identity
         find = partial(services.library.kept_frame, address.datastore_id, image_set, frame)
-        repeats.note(request.scope, Source(ground, find, saw))
+        repeats.note(request.scope, Source(ground, find, saw, around(response)))
     else:
         kind = multipart.content_type(mark, answer.representation.media_type)
         response = await stream(request, _parts(answer, mark), kind)
@@ -69,8 +69,8 @@ async def _one(request: Request, answer: FramesAnswer, mark: str) -> Response:
         kind = multipart.content_type(mark, answer.representation.media_type)
     if isinstance(content, bytes):
         return plain(head + content + tail if head else content, kind)
-    size = {"Content-Length": str(len(head) + length + len(tail))}
-    return Stream(Enclosed(head, content, tail), kind, size)
+    size = len(head) + length + len(tail)
+    return Stream(Enclosed(head, content, tail), kind, {"Content-Length": str(size)})
 
 
 async def _content(request: Request, answer: FramesAnswer) -> bytes | Follower | None:

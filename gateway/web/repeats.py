@@ -56,12 +56,14 @@ _Key = tuple[Any, ...]
 class Source:
     """Says of an answer what it follows from and where its content is kept.
 
-    A handler leaves it in the scope. What goes out may have something before and after the content.
+    A handler leaves it in the scope. What goes out may have something before and after the content:
+    ``around`` it, for an answer in pieces.
     """
 
     ground: Ground
     find: Find
     saw: Saw | None = None
+    around: tuple[bytes, bytes] = (b"", b"")
 
 
 @dataclass(slots=True)
@@ -134,35 +136,42 @@ class Repeats:
 
 
 class _Heard:
-    """The way out of a first answer: passes on, and keeps hold of it if it is one message long."""
+    """The way out of a first answer: passes on, and keeps hold of the body if it is one piece."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self._headers: list[tuple[bytes, bytes]] | None = None
         self._body: bytes | None = None
+        self._size = 0
+        self._whole = False
 
     async def __call__(self, message: Message) -> None:
         """Pass on one message."""
         if message["type"] == "http.response.start":
             if message["status"] == 200:
                 self._headers = message["headers"]
-        elif self._body is None and not message.get("more_body", False):
-            self._body = message.get("body", b"")
         else:
-            self._headers = None
+            piece = message.get("body", b"")
+            self._whole = not message.get("more_body", False)
+            self._body = piece if self._whole and not self._size else None
+            self._size += len(piece)
         await self._send(message)
 
     def answer(self, source: Source, handler: str | None) -> _Answer | None:
         """What is to be remembered, if it was the content of ``source`` that went out."""
         content = source.find()
-        if not content or self._headers is None or self._body is None:
+        if not content or self._headers is None or not self._whole:
             return None
-        before, found, after = self._body.partition(content)
-        if not found:
+        before, after = source.around
+        if self._body is not None:
+            before, found, after = self._body.partition(content)
+            if not found:
+                return None
+        elif self._size != len(before) + len(content) + len(after):
             return None
         headers = [line for line in self._headers if line[0] not in _OWN]
         moment = source.ground.address.as_of or 0
-        return _Answer(headers, before, after, source, len(self._body), handler, moment)
+        return _Answer(headers, before, after, source, self._size, handler, moment)
 
 
 async def _give(answer: _Answer, content: bytes, send: Send) -> None:

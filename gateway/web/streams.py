@@ -25,14 +25,36 @@ class Source(Protocol):
         ...
 
 
+class Enclosed:
+    """A source between a ``head`` and a ``tail``, which may be empty."""
+
+    def __init__(self, head: bytes, source: Source, tail: bytes) -> None:
+        self.head = head
+        self._source = source
+        self.tail = tail
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self.head:
+            yield self.head
+        async for piece in self._source:
+            yield piece
+        if self.tail:
+            yield self.tail
+
+    async def aclose(self) -> None:
+        """Release the source."""
+        await self._source.aclose()
+
+
 class Stream(StreamingResponse):
     """A streamed answer that closes its source, also when the client leaves."""
 
     def __init__(
         self, source: Source, content_type: str, headers: Mapping[str, str] | None
     ) -> None:
-        super().__init__(source, headers=dict(headers or {}), media_type=content_type)
+        super().__init__(source, headers={"Content-Type": content_type, **(headers or {})})
         self._source = source
+        self.around = (source.head, source.tail) if isinstance(source, Enclosed) else (b"", b"")
 
     def cut(self, first: int, size: int) -> None:
         """Send only ``size`` bytes, the first of them being number ``first`` counted from 0."""
@@ -51,6 +73,11 @@ class Stream(StreamingResponse):
                 await send({"type": "http.response.body", "body": b""})
                 return
             await super().__call__(scope, receive, send)
+
+
+def around(response: Response) -> tuple[bytes, bytes]:
+    """What stands before and after the content of a streamed answer."""
+    return response.around if isinstance(response, Stream) else (b"", b"")
 
 
 async def _cut(source: Source, first: int, size: int) -> AsyncGenerator[bytes, None]:
@@ -77,27 +104,6 @@ class _Begun:
 
     async def aclose(self) -> None:
         await self._rest.aclose()
-
-
-class Enclosed:
-    """A source between a ``head`` and a ``tail``, which may be empty."""
-
-    def __init__(self, head: bytes, source: Source, tail: bytes) -> None:
-        self._head = head
-        self._source = source
-        self._tail = tail
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._head:
-            yield self._head
-        async for piece in self._source:
-            yield piece
-        if self._tail:
-            yield self._tail
-
-    async def aclose(self) -> None:
-        """Release the source."""
-        await self._source.aclose()
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, object]) -> bool:
