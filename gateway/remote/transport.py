@@ -194,8 +194,11 @@ class Passed:
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The body as it comes."""
-        async for piece in self._response.content.iter_any():
-            yield piece
+        try:
+            async for piece in self._response.content.iter_any():
+                yield piece
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Break it off if it is not at its end; else the connection has gone back already."""
