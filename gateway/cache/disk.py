@@ -53,7 +53,7 @@ class DiskTier:
         self._writer = ThreadPoolExecutor(1, "disk-cache-write")
         self._reading = Circuit("Reading the disk cache", **_PAUSE)
         self._writing = Circuit("Writing the disk cache", **_PAUSE)
-        self._uses: dict[str, Row] = {}
+        self._uses: dict[str, int] = {}
         self._noted = time.monotonic()
 
     async def get(self, name: str) -> bytes | None:
@@ -64,7 +64,7 @@ class DiskTier:
             return None
         self._counts.hits += 1
         self._counts.read_bytes += len(content)
-        self._use(name, len(content))
+        self._use(name)
         return content
 
     async def _read(self, name: str) -> bytes | None:
@@ -82,9 +82,9 @@ class DiskTier:
         self._reading.succeed()
         return content
 
-    def _use(self, name: str, length: int) -> None:
+    def _use(self, name: str) -> None:
         """Remember that ``name`` was used; told to the index many at a time."""
-        self._uses[name] = Row(name, occupied(length + entries.HEAD_BYTES), time.time_ns())
+        self._uses[name] = time.time_ns()
         if len(self._uses) >= _USES or time.monotonic() - self._noted > _USES_SECONDS:
             self._noted = time.monotonic()
             if self._writing.closed:
@@ -102,7 +102,7 @@ class DiskTier:
     async def _write(self, batch: Mapping[str, bytes]) -> None:
         uses, self._uses = self._uses, {}
         work = asyncio.get_running_loop().run_in_executor(
-            self._writer, self._keeper.write, batch, list(uses.values())
+            self._writer, self._keeper.write, batch, uses
         )
         try:
             self._counts.evictions += await work
@@ -136,7 +136,7 @@ class _Keeper:
         self._shards = itertools.cycle(random.sample(SHARDS, len(SHARDS)))  # not all alike
         self.held = 0
 
-    def write(self, batch: Mapping[str, bytes], uses: list[Row]) -> int:
+    def write(self, batch: Mapping[str, bytes], uses: Mapping[str, int]) -> int:
         """Write ``batch`` and note ``uses``; how many files made room.
 
         Raises:
@@ -151,10 +151,11 @@ class _Keeper:
                 self._discard()
             raise
 
-    def _write(self, batch: Mapping[str, bytes], uses: list[Row]) -> int:
+    def _write(self, batch: Mapping[str, bytes], uses: Mapping[str, int]) -> int:
         known = self._opened()
         if uses:
-            known.note(uses)
+            known.use(uses)
+        self._look(known)
         rows = self._planned(batch)
         gone = known.reserve(rows, self._max_bytes, self._folder.remove)
         self.held = known.total()
@@ -168,7 +169,6 @@ class _Keeper:
         finally:
             if unwritten:
                 known.forget(unwritten)
-        self._look(known)
         return gone
 
     def _planned(self, batch: Mapping[str, bytes]) -> dict[str, Row]:

@@ -34,6 +34,7 @@ _INSERT: Final = """
 INSERT INTO file VALUES (?, ?, ?)
 ON CONFLICT (name) DO UPDATE SET size = excluded.size, used = max(used, excluded.used)
 """
+_USE: Final = "UPDATE file SET used = max(used, ?) WHERE name = ?"
 _UNUSED: Final = "SELECT name FROM file WHERE name >= ? AND name < ? AND used < ?"
 _HAS: Final = "SELECT 1 FROM file WHERE name = ?"
 _OLDEST: Final = "SELECT name, size FROM file ORDER BY used LIMIT 64"
@@ -119,9 +120,14 @@ class Index:
             raise
 
     def note(self, rows: Iterable[Row]) -> None:
-        """Note files that are there, and when they were used; times never go back."""
+        """Note files that are there."""
         with self._transaction():
             self._connection.executemany(_INSERT, rows)
+
+    def use(self, used: Mapping[str, int]) -> None:
+        """Note when files were used; times never go back, and what has gone does not return."""
+        with self._transaction():
+            self._connection.executemany(_USE, ((when, name) for name, when in used.items()))
 
     def reconcile(self, prefix: str, rows: Iterable[Row], before: int) -> None:
         """Note the files whose names begin with ``prefix``; others, unused since, are not there."""

@@ -203,6 +203,22 @@ def test_a_server_that_hangs_is_waited_for_once_and_briefly(brittle):
     asyncio.run(scenario())
 
 
+def test_a_process_with_too_much_to_do_blames_no_server(server):
+    async def scenario():
+        counted = metrics()
+        async with tier(url(server), counted, seconds=0.05) as made:
+            made.put(NAME, CONTENT)
+            await settled(made)
+            for _ in range(32):
+                await made._places.acquire()
+            assert await made.get(NAME) is None
+            assert count(counted, "shared", "errors") == 0
+            made._places.release()
+            assert await made.get(NAME) == CONTENT
+
+    asyncio.run(scenario())
+
+
 def test_a_full_server_is_still_read(caplog):
     full = ValkeyServer("--maxmemory", "4mb", "--maxmemory-policy", "noeviction")
 

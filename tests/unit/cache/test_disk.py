@@ -154,6 +154,39 @@ def test_a_smaller_limit_is_honoured_from_the_first_write_on(tmp_path):
     assert set(disks.rows(tmp_path)) == set(disks.files(tmp_path))
 
 
+def test_what_was_used_is_known_in_the_next_process(tmp_path):
+    limit = 1 << 20  # eighty-five of these files
+
+    async def scenario():
+        async with opened(tmp_path, limit) as tier:
+            for number in range(80):
+                tier.put(name(number), content(number))
+                await settled(tier)
+            assert await tier.get(name(0)) == content(0)
+        async with opened(tmp_path, limit) as tier:
+            for number in range(80, 130):
+                tier.put(name(number), content(number))
+                await settled(tier)
+            kept = [number for number in range(80) if await tier.get(name(number)) is not None]
+            assert kept == [0, *range(46, 80)]
+
+    asyncio.run(scenario())
+
+
+def test_writes_that_the_system_takes_in_parts_are_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "writev", lambda file, parts: os.write(file, b"".join(parts)[:99]))
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda file, part: write(file, part[:3000]))
+
+    async def scenario():
+        async with opened(tmp_path) as tier:
+            tier.put(name(1), content(1))
+            await settled(tier)
+            assert await tier.get(name(1)) == content(1)
+
+    asyncio.run(scenario())
+
+
 def test_what_another_process_uses_stays(tmp_path, monkeypatch):
     monkeypatch.setattr(disk, "_USES_SECONDS", 0.0)
 
