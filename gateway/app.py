@@ -13,6 +13,7 @@ from gateway.cache.tiers import Tiers
 from gateway.errors import GatewayError
 from gateway.remote.api import HealthImaging
 from gateway.remote.client import HealthImagingClient
+from gateway.services.answers import Answers
 from gateway.services.archives import Archives
 from gateway.services.bulkdata import BulkData
 from gateway.services.compute import Compute
@@ -71,10 +72,12 @@ def create_app(
     prefetch = Prefetch(library, settings)
     instances = Instances(library, compute, settings.fetch_ahead)
     rendered = Rendered(library, compute, settings)
+    maker = fingerprint(settings)
+    answers = Answers(tiers, maker)
     services = Services(
         settings,
         library,
-        Search(library, compute, settings),
+        Search(library, compute, settings, answers),
         Metadata(library, compute, settings.inline_limit),
         instances,
         frames,
@@ -84,8 +87,9 @@ def create_app(
         rendered,
         Uri(library, instances, rendered, settings.viewport_max_side),
         Readiness(library, settings.datastore_id, progress),
-        fingerprint(settings),
+        maker,
         metrics,
+        answers,
     )
 
     @asynccontextmanager
@@ -102,7 +106,7 @@ def create_app(
             Middleware(Repeats, library=library),
             _cors(settings),
             Middleware(RequestLog),
-            Middleware(Compression, run=compute.run),
+            Middleware(Compression, run=compute.run, answers=answers),
         ],
         exception_handlers={GatewayError: on_gateway_error, HTTPException: on_http_exception},
         lifespan=lifespan,

@@ -29,7 +29,7 @@ from gateway.telemetry.metrics import Metrics
 
 _LISTED_BYTES: Final = 16 << 20
 _SUMMARY_BYTES: Final = 2_000
-_MAX_IMAGE_SETS: Final = 5_000
+MAX_IMAGE_SETS: Final = 5_000
 _SERIES_UID: Final = "DICOMSeriesInstanceUID"
 
 
@@ -163,7 +163,7 @@ class Library:
             found: list[Summary] = []
             async for page in self.search(datastore_id, criteria):
                 found += page
-                if len(found) >= _MAX_IMAGE_SETS:
+                if len(found) >= MAX_IMAGE_SETS:
                     break
             return _Listing(tuple(by_preference(found)))
 

@@ -25,11 +25,12 @@ _RETRIES: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a client asked for, and the service root of the URLs in its answer."""
+    """What a client asked for, the service root of the URLs in its answer, and its length."""
 
     datastore_id: str
     criteria: Criteria
     root: str
+    limit: int
 
     @property
     def query(self) -> Query:
@@ -47,7 +48,8 @@ class Page:
     """The results from ``first`` on, up to ``size``; ``seen`` counts those met on the way.
 
     ``results`` are by number of their candidate. ``secondary`` says that some come from image sets
-    that are not primary, ``shrunk`` that a candidate gave fewer than was known of it.
+    that are not primary, ``shrunk`` that a candidate gave fewer than was known of it, ``deleted``
+    that an image set has gone since it was listed.
     """
 
     first: int
@@ -57,6 +59,7 @@ class Page:
     documents: int = 0
     secondary: bool = False
     shrunk: bool = False
+    deleted: bool = False
 
     @property
     def end(self) -> int:
@@ -84,23 +87,23 @@ class Pager:
         self._compute = compute
         self._ahead = ahead
 
-    async def page(self, asked: Asked, listing: Listing, limit: int) -> Page:
+    async def page(self, asked: Asked, listing: Listing) -> Page:
         """The page that is ``asked`` for; how many results candidates give is noted in the listing.
 
         What has been deleted since it was listed makes room for what is behind it, so that a page
         is shorter than its limit only at the end.
         """
-        page = await self._cut(asked, listing, limit)
+        page = await self._cut(asked, listing)
         for _ in range(_RETRIES):
             if not page.shrunk:
                 break
-            page = await self._cut(asked, listing, limit)
+            page = await self._cut(asked, listing)
         return page
 
-    async def _cut(self, asked: Asked, listing: Listing, limit: int) -> Page:
-        page = Page(asked.query.offset, limit)
+    async def _cut(self, asked: Asked, listing: Listing) -> Page:
+        page = Page(asked.query.offset, asked.limit)
         placed = await self._count(asked, listing, page)
-        async with aclosing(self._documents(asked, listing, placed)) as documents:
+        async with aclosing(self._documents(asked, listing, page, placed)) as documents:
             for number, (where, size) in placed.items():
                 found = await self._read(asked, listing, page, number, where, documents)
                 page.shrunk |= found != size
@@ -117,7 +120,7 @@ class Pager:
         placed: dict[int, tuple[slice, int]] = {}
         sizes = list(listing.sizes)  # somebody else may be reading the same listing
         unknown = [number for number, size in enumerate(sizes) if size is None]
-        async with aclosing(self._documents(asked, listing, unknown)) as documents:
+        async with aclosing(self._documents(asked, listing, page, unknown)) as documents:
             for number, size in enumerate(sizes):
                 where = page.where()
                 if size is not None:
@@ -150,7 +153,7 @@ class Pager:
         return cut.count
 
     async def _documents(
-        self, asked: Asked, listing: Listing, numbers: Iterable[int]
+        self, asked: Asked, listing: Listing, page: Page, numbers: Iterable[int]
     ) -> AsyncGenerator[list[Instance], None]:
         """The instances of each candidate; documents are fetched ahead across candidates."""
 
@@ -160,7 +163,8 @@ class Pager:
                     asked.datastore_id, summary.image_set_id, summary.version
                 )
             except NotFound:
-                return ()  # deleted since it was listed
+                page.deleted = True
+                return ()
             return image_set.instances.values()
 
         chosen = [listing.candidates[number].summaries for number in numbers]

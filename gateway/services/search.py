@@ -8,16 +8,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+import orjson
+
 from gateway.cache.singleflight import SingleFlight
 from gateway.dicomweb import attributes, warnings
 from gateway.dicomweb.query import Query
 from gateway.remote import search as planner
 from gateway.remote.api import Summary
-from gateway.services import listings
+from gateway.services import listings, results
+from gateway.services.answers import Answers
 from gateway.services.candidates import Candidate, candidates
 from gateway.services.compute import Compute
 from gateway.services.criteria import criteria
-from gateway.services.library import Library, by_preference
+from gateway.services.library import MAX_IMAGE_SETS, Library, by_preference
 from gateway.services.listings import Listing, Listings
 from gateway.services.paging import Asked, Page, Pager
 from gateway.services.results import Result
@@ -27,24 +30,49 @@ _Encoded = TypeVar("_Encoded")
 
 _Found = tuple[list[Summary], bool, bool]
 _STUDY_UID: Final = "DICOMStudyInstanceUID"
+_WITHIN_STUDY: Final = 0x0020000D
+_KEYED: Final = 500  # image sets of a listing that are looked at to find an answer made before
 
 
 @dataclass(frozen=True, slots=True)
 class SearchAnswer:
     """Results, the warnings that go with them, and their number without limit and offset.
 
-    ``total`` is None where it is not known exactly.
+    ``total`` is None where it is not known exactly. ``lasting`` says that the same listing will
+    give the same again.
     """
 
     results: list[Result]
     warnings: list[str]
     total: int | None
+    lasting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JsonAnswer:
+    """Results as DICOM JSON, and what goes with them as in ``SearchAnswer``."""
+
+    content: bytes
+    warnings: list[str]
+    total: int | None
+
+    def kept(self) -> bytes:
+        """The form in which it is kept: what goes with the results stands in a line before them."""
+        return orjson.dumps((self.warnings, self.total)) + b"\n" + self.content
+
+
+def _read(kept: bytes) -> JsonAnswer:
+    line, _, content = kept.partition(b"\n")
+    return JsonAnswer(content, *orjson.loads(line))
 
 
 class Search:
     """The transaction, over a library."""
 
-    def __init__(self, library: Library, compute: Compute, settings: GatewaySettings) -> None:
+    def __init__(
+        self, library: Library, compute: Compute, settings: GatewaySettings, answers: Answers
+    ) -> None:
+        self._answers = answers
         self._library = library
         self._compute = compute
         self._pager = Pager(library, compute, settings.fetch_ahead)
@@ -62,19 +90,47 @@ class Search:
 
         Pages that one ``client`` asks for one after another are cut from one listing.
         """
-        asked = Asked(datastore_id, criteria(query), root)
-        limit = self._max_results if query.limit is None else min(query.limit, self._max_results)
+        asked = self._asked(datastore_id, query, root)
         if query.image_set_id is not None:
-            return await self._of_image_set(asked, query.image_set_id, limit)
+            return await self._of_image_set(asked, query.image_set_id)
+        return await self._of_listing(asked, await self._listing(asked, client))
+
+    async def json(
+        self, datastore_id: str, query: Query, root: str, client: str = ""
+    ) -> JsonAnswer:
+        """The same as DICOM JSON; it is made only once of a listing."""
+        asked = self._asked(datastore_id, query, root)
+        if query.image_set_id is not None:
+            return await self._written(await self._of_image_set(asked, query.image_set_id))
         listing = await self._listing(asked, client)
-        page = await self._pager.page(asked, listing, limit)
-        return self._answer(query, page, listing)
+        key = _key(asked, listing)
+        kept = await self._answers.get(*key) if key else None
+        if kept is not None:
+            return _read(kept)
+        answer = await self._of_listing(asked, listing)
+        written = await self._written(answer)
+        if key and answer.lasting:
+            await self._answers.put(written.kept(), *key)
+        return written
+
+    async def _written(self, answer: SearchAnswer) -> JsonAnswer:
+        content = await self.encode(answer.results, results.dicom_json)
+        return JsonAnswer(content, answer.warnings, answer.total)
 
     async def encode(
         self, found: Sequence[Result], encoder: Callable[[Sequence[Result], int], _Encoded]
     ) -> _Encoded:
         """What ``encoder`` makes of results, given the size of the values that it is to link to."""
         return await self._compute.run(encoder, found, self._inline_limit)
+
+    def _asked(self, datastore_id: str, query: Query, root: str) -> Asked:
+        most = self._max_results
+        limit = most if query.limit is None else min(query.limit, most)
+        return Asked(datastore_id, criteria(query), root, limit)
+
+    async def _of_listing(self, asked: Asked, listing: Listing) -> SearchAnswer:
+        page = await self._pager.page(asked, listing)
+        return self._answer(asked.query, page, listing)
 
     def _answer(self, query: Query, page: Page, listing: Listing) -> SearchAnswer:
         counted = listing.counted
@@ -89,13 +145,14 @@ class Search:
             notes.append(warnings.not_primary())
         left_out = sorted(query.asked() & attributes.NOT_COMPUTED.keys())
         notes += [warnings.left_out(attributes.NOT_COMPUTED[tag]) for tag in left_out]
-        return SearchAnswer(page.in_order(), notes, None if listing.truncated else counted)
+        total = None if listing.truncated else counted
+        return SearchAnswer(page.in_order(), notes, total, lasting=not page.deleted)
 
-    async def _of_image_set(self, asked: Asked, image_set_id: str, limit: int) -> SearchAnswer:
+    async def _of_image_set(self, asked: Asked, image_set_id: str) -> SearchAnswer:
         version = asked.query.version
         document = await self._library.image_set(asked.datastore_id, image_set_id, version)
         only = Candidate((), decided=False, whole=True)
-        page = Page(asked.query.offset, limit, secondary=asked.query.secondary)
+        page = Page(asked.query.offset, asked.limit, secondary=asked.query.secondary)
         instances = list(document.instances.values())
         cut = await self._compute.run(asked.cut, only, instances, page.where())
         page.results[0] = cut.results
@@ -124,6 +181,10 @@ class Search:
         before it had seen everything.
         """
         plan = planner.plan(asked.query)
+        if study := _only_study(asked.query):
+            summaries = await self._library.study(asked.datastore_id, study)
+            if len(summaries) < min(self._max_image_sets, MAX_IMAGE_SETS):
+                return list(summaries), plan.complete, False
         found, truncated = await self._collect(asked.datastore_id, plan.searches)
         if plan.complete or not asked.criteria.needs_studies:
             return found, plan.complete, truncated
@@ -141,3 +202,22 @@ class Search:
                     return found, True
                 found += page
         return found, False
+
+
+def _only_study(query: Query) -> str:
+    """The study in whose resource the query is asked, ``""`` if it is in none.
+
+    What is below a study is looked for as it is retrieved: among the image sets that the study has
+    at this moment.
+    """
+    [study] = query.matches.get((_WITHIN_STUDY,), ("",))[:1]
+    return study if _WITHIN_STUDY in query.within else ""
+
+
+def _key(asked: Asked, listing: Listing) -> tuple[str, ...]:
+    """All that the answer follows from; nothing if that is not known, or takes long to look at."""
+    image_sets = [one for candidate in listing.candidates for one in candidate.summaries]
+    if len(image_sets) > _KEYED or any(one.version is None for one in image_sets):
+        return ()
+    about = (asked.datastore_id, asked.root, asked.query, asked.limit)
+    return ("search", repr(about), repr(listing.candidates), str(listing.truncated))

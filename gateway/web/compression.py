@@ -11,6 +11,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.dicomweb import codings
+from gateway.services.answers import Answers, Gathered
 from gateway.web.errors import problem
 
 Coder = Callable[[bytes, bool], bytes]
@@ -69,9 +70,10 @@ class Compression:
     Inside, an answer has one entity tag whatever its coding; outside, one for each.
     """
 
-    def __init__(self, app: ASGIApp, run: Run) -> None:
+    def __init__(self, app: ASGIApp, run: Run, answers: Answers) -> None:
         self._app = app
         self._run = run
+        self._answers = answers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -88,7 +90,8 @@ class Compression:
             return
         known = _header(scope, b"if-none-match") or ""
         _forget_codings(scope, accepted)
-        answer = _Answer(send, self._run, scope["method"], coding, accepted, known)
+        work = self._run, self._answers
+        answer = _Answer(send, *work, scope["method"], coding, accepted, known)
         await self._app(scope, receive, answer)
 
 
@@ -120,6 +123,7 @@ class _Answer:
         self,
         send: Send,
         run: Run,
+        answers: Answers,
         method: str,
         coding: str,
         accepted: Mapping[str, float],
@@ -127,12 +131,15 @@ class _Answer:
     ) -> None:
         self._send = send
         self._run = run
+        self._answers = answers
         self._headless = method == "HEAD"
         self._coding = coding
         self._small_too = codings.IDENTITY not in accepted
         self._known = known
         self._held: Message | None = None
         self._coder: Coder | None = None
+        self._tag = ""
+        self._gathered = Gathered()
 
     async def __call__(self, message: Message) -> None:
         """Pass on one message."""
@@ -174,7 +181,8 @@ class _Answer:
     def _name(self, headers: MutableHeaders) -> None:
         headers["content-encoding"] = self._coding
         if "etag" in headers:
-            headers["etag"] = codings.coded_tag(headers["etag"], self._coding)
+            self._tag = codings.coded_tag(headers["etag"], self._coding)
+            headers["etag"] = self._tag
         if not self._headless:
             self._coder = _CODERS[self._coding]()
 
@@ -183,11 +191,24 @@ class _Answer:
         piece = message.get("body", b"")
         if not piece and not last:
             return
-        inline = len(piece) < _INLINE
-        made = coder(piece, last) if inline else await self._run(coder, piece, last)
+        made = await self._made(coder, piece, last)
         await self._release(len(made) if last else None)
         if made or last:
             await self._send({"type": message["type"], "body": made, "more_body": not last})
+
+    async def _made(self, coder: Coder, piece: bytes, last: bool) -> bytes:
+        """What goes out for ``piece``; what is whole already may be kept, and so will this be."""
+        whole = last and self._held is not None
+        kept = await self._answers.get(self._tag) if whole and self._tag else None
+        if kept is not None:
+            return kept
+        inline = len(piece) < _INLINE
+        made = coder(piece, last) if inline else await self._run(coder, piece, last)
+        if self._tag:
+            self._gathered.add(made)
+            if last:
+                await self._answers.put(self._gathered.whole(), self._tag)
+        return made
 
     async def _release(self, length: int | None) -> None:
         """Send the start that was held back, with the length of the body if this is all of it."""

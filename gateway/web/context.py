@@ -15,6 +15,7 @@ from gateway.dicomweb.forwarding import Origin
 from gateway.dicomweb.resources import Address
 from gateway.errors import InvalidRequest, NotFound
 from gateway.remote.api import Summary
+from gateway.services.answers import Answers
 from gateway.services.archives import Archives
 from gateway.services.bulkdata import BulkData
 from gateway.services.frames import Frames
@@ -54,6 +55,7 @@ class Services:
     readiness: Readiness
     fingerprint: str
     metrics: Metrics
+    answers: Answers
 
 
 def services(request: Request) -> Services:

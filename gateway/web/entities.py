@@ -132,7 +132,12 @@ async def addressed(request: Request, *, related: bool) -> Response | None:
 
 async def boundary(request: Request) -> str:
     """The boundary of a multipart answer: the same as long as its tag is."""
-    return multipart.boundary((await _entity(request)).tag)
+    return multipart.boundary(await known_tag(request))
+
+
+async def known_tag(request: Request) -> str:
+    """The tag of the answer, if it is known before the answer is made; else ``""``."""
+    return (await _entity(request)).tag
 
 
 async def _entity(request: Request) -> Entity:
@@ -154,7 +159,7 @@ async def _stored_tag(request: Request) -> str:
         return ""
     services = context.services(request)
     held = (await ground(request)).image_sets
-    if not held:
+    if not held or any(one.version is None for one in held):
         return ""
     scope = request.scope
     wanted = [scope["path"], scope["query_string"]]

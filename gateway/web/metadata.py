@@ -7,9 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.dicomweb import multipart, representations
+from gateway.dicomweb.negotiation import Representation
 from gateway.dicomweb.representations import DICOM_XML
+from gateway.dicomweb.resources import Address
+from gateway.services.metadata import Metadata
 from gateway.web import context, entities
-from gateway.web.streams import Stream, begun
+from gateway.web.streams import Stream, begun, plain
 
 
 async def metadata(request: Request) -> Response:
@@ -17,16 +20,32 @@ async def metadata(request: Request) -> Response:
     address, root = context.address(request), context.root(request)
     single = address.instance is not None
     chosen = representations.documents(context.ranges(request), xml=True, single=single)
-    service = context.services(request).metadata
-    context.services(request).prefetch.saw_metadata(context.viewer(request.scope), address)
+    services = context.services(request)
+    services.prefetch.saw_metadata(context.viewer(request.scope), address)
+    tag = await entities.known_tag(request)
+    mark, kind = multipart.boundary(tag), chosen.media_type
+    if chosen.multipart:
+        kind = multipart.content_type(mark, kind)
+    pieces = _pieces(services.metadata, address, root, chosen, mark)
+    content = await services.answers.get(tag) if tag else None
+    if content is not None and (single or request.method != "HEAD"):
+        return plain(content, kind)
+    if content is not None:  # says no more than where the answer is made
+        return Stream(pieces, kind, None)
+    kept = services.answers.kept(pieces, tag) if tag else pieces
+    if single:
+        async with aclosing(kept):
+            return plain(b"".join([piece async for piece in kept]), kind)
+    return Stream(await begun(kept), kind, None)
+
+
+def _pieces(
+    service: Metadata, address: Address, root: str, chosen: Representation, mark: str
+) -> AsyncGenerator[bytes, None]:
     if chosen.media_type != DICOM_XML:
-        return Stream(await begun(service.retrieve(address, root)), chosen.media_type, None)
+        return service.retrieve(address, root)
     documents = service.documents(address, root)
-    if not chosen.multipart:
-        return Stream(await begun(documents), chosen.media_type, None)
-    mark = await entities.boundary(request)
-    kind = multipart.content_type(mark, chosen.media_type)
-    return Stream(await begun(_parts(documents, mark)), kind, None)
+    return _parts(documents, mark) if chosen.multipart else documents
 
 
 async def _parts(documents: AsyncGenerator[bytes, None], mark: str) -> AsyncGenerator[bytes, None]:

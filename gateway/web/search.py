@@ -12,6 +12,7 @@ from gateway.dicomweb.query import Level
 from gateway.dicomweb.representations import DICOM_XML
 from gateway.dicomweb.resources import check_uid
 from gateway.services import results
+from gateway.services.search import JsonAnswer, SearchAnswer
 from gateway.web import context
 from gateway.web.streams import plain
 
@@ -46,13 +47,14 @@ async def _search(request: Request, level: Level) -> Response:
     if only := context.pinned(request):
         query = replace(query, version=only.version, secondary=only.primary is False)
     service = context.services(request).search
-    answer = await service.run(datastore_id, query, context.root(request), _client(request))
+    wanted = datastore_id, query, context.root(request), _client(request)
+    answer: SearchAnswer | JsonAnswer
     if chosen.media_type == DICOM_XML:
+        answer = await service.run(*wanted)
         response = _parts(await service.encode(answer.results, results.dicom_xml))
     else:
-        response = plain(
-            await service.encode(answer.results, results.dicom_json), chosen.media_type
-        )
+        answer = await service.json(*wanted)
+        response = plain(answer.content, chosen.media_type)
     for warning in answer.warnings:
         response.headers.append("Warning", warning)
     if answer.total is not None:

@@ -11,10 +11,15 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
+from prometheus_client import CollectorRegistry
+
+from gateway.cache.tiers import Tiers
 from gateway.errors import NotFound, UpstreamInvalid, UpstreamUnavailable
 from gateway.remote.api import OpenFrame, Summary, Urgency
+from gateway.services.answers import Answers
 from gateway.services.library import Library
 from gateway.settings import GatewaySettings
+from gateway.telemetry.metrics import Metrics
 
 DATASTORE = "d" * 32
 EXPLICIT_LE = "1.2.840.10008.1.2.1"
@@ -157,6 +162,11 @@ class MemoryFrame:
 
     async def aclose(self) -> None:
         self.closed = True
+
+
+def answers(**changes: Any) -> Answers:
+    """A place for answers that nothing has been put into."""
+    return Answers(Tiers(settings(**changes), Metrics(CollectorRegistry())), "maker")
 
 
 class MemoryHealthImaging:

@@ -8,11 +8,17 @@ import orjson
 
 from gateway.dicomweb import query as rules
 from gateway.dicomweb.query import Level
-from gateway.services import results
 from gateway.services.compute import Compute
 from gateway.services.library import Library
 from gateway.services.search import Search
-from tests.unit.services.memory import DATASTORE, MemoryHealthImaging, image_set, instance, settings
+from tests.unit.services.memory import (
+    DATASTORE,
+    MemoryHealthImaging,
+    answers,
+    image_set,
+    instance,
+    settings,
+)
 
 ROOT = "https://gateway.example/dicomweb"
 STUDY, SERIES, INSTANCE = Level.STUDY, Level.SERIES, Level.INSTANCE
@@ -36,9 +42,8 @@ def parse(text="", level=STUDY, study=None, series=None):
 
 
 async def answered(service, query, client=""):
-    answer = await service.run(DATASTORE, query, ROOT, client)
-    body = await service.encode(answer.results, results.dicom_json)
-    return Answer(orjson.loads(body), answer.warnings, answer.total)
+    answer = await service.json(DATASTORE, query, ROOT, client)
+    return Answer(orjson.loads(answer.content), answer.warnings, answer.total)
 
 
 def serve(remote, scenario, **changes):
@@ -48,7 +53,7 @@ def serve(remote, scenario, **changes):
         limits = settings(**changes)
         library, compute = Library(remote, limits), Compute(2)
         try:
-            return await scenario(Search(library, compute, limits))
+            return await scenario(Search(library, compute, limits, answers()))
         finally:
             await compute.close()
             await library.close()

@@ -10,6 +10,7 @@ import zstandard
 from gateway.dicomweb import codings
 from gateway.services.compute import Compute
 from gateway.web.compression import Compression
+from tests.unit.services.memory import answers
 from tests.unit.web import asgi
 
 JSON = "application/dicom+json"
@@ -76,7 +77,7 @@ def drive(messages, accept_encoding=BROWSER, method="GET", error=None, seen=None
         given = {} if accept_encoding is None else {"accept-encoding": accept_encoding}
         scope = asgi.scope("/x", method, headers={**given, **headers})
         try:
-            return await asgi.drive(Compression(inner, compute.run), scope)
+            return await asgi.drive(Compression(inner, compute.run, answers()), scope)
         finally:
             await compute.close()
 
@@ -123,7 +124,7 @@ def test_large_pieces_are_compressed_in_a_thread_and_small_ones_at_once():
                 await send(message)
 
         scope = asgi.scope("/x", headers={"accept-encoding": "gzip"})
-        sent = await asgi.drive(Compression(inner, run), scope)
+        sent = await asgi.drive(Compression(inner, run, answers()), scope)
         assert asgi.answer(sent).content == TEXT + LARGE
         assert threads == [len(LARGE)]
 
@@ -234,7 +235,7 @@ def test_a_failure_in_the_middle_leaves_the_body_without_its_end():
         compute = Compute(1)
         scope = asgi.scope("/x", headers={"accept-encoding": "gzip"})
         with pytest.raises(OSError, match="gone"):
-            await Compression(inner, compute.run)(scope, None, send)
+            await Compression(inner, compute.run, answers())(scope, None, send)
         await compute.close()
 
     asyncio.run(scenario())
@@ -258,7 +259,7 @@ def test_a_failure_before_the_first_byte_sends_nothing():
         compute = Compute(1)
         scope = asgi.scope("/x", headers={"accept-encoding": "gzip"})
         with pytest.raises(OSError, match="gone"):
-            await Compression(inner, compute.run)(scope, None, send)
+            await Compression(inner, compute.run, answers())(scope, None, send)
         await compute.close()
 
     asyncio.run(scenario())
@@ -279,5 +280,5 @@ def test_what_is_no_request_passes_untouched(kind):
         seen.append(scope)
 
     scope = {"type": kind}
-    asyncio.run(Compression(inner, Compute(1).run)(scope, None, None))
+    asyncio.run(Compression(inner, Compute(1).run, answers())(scope, None, None))
     assert seen == [scope]
