@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from gateway import demo, serving
+from gateway import demo, serving, workers
 from gateway.app import create_app
 from gateway.emulator import identity, quotas
 from gateway.emulator.server import Server
@@ -41,12 +42,9 @@ def _complain(text: str) -> None:
 
 def _serve(_: argparse.Namespace) -> int:
     settings = _gateway_settings()
-    listening = serving.listen(settings.host, settings.port, "GATEWAY_PORT")
-    running = serving.server(create_app(settings))
-    serving.end_on_signals(running)
-    demo.say(f"DICOMweb root: http://{settings.host}:{listening.getsockname()[1]}/dicomweb")
-    serving.run(running, listening)
-    return 0
+    sockets = serving.share(settings.host, settings.port, "GATEWAY_PORT", settings.workers)
+    demo.say(f"DICOMweb root: http://{settings.host}:{sockets[0].getsockname()[1]}/dicomweb")
+    return workers.service(sockets, partial(create_app, settings), settings.log_level).run()
 
 
 def _gateway_settings() -> GatewaySettings:

@@ -1,30 +1,34 @@
 """``make run``: an embedded HealthImaging with sample studies, and the gateway in front of it."""
 
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from socket import socket
 from typing import Final
 
-import uvicorn
 from botocore.exceptions import BotoCoreError, ClientError
 from pydicom.data import get_testdata_file
+from starlette.types import ASGIApp
 
-from gateway import serving
+from gateway import serving, workers
 from gateway.app import create_app
 from gateway.emulator import identity, quotas
 from gateway.errors import ConfigurationError, GatewayError
 from gateway.remote.client import HealthImagingClient
 from gateway.remote.imports import Imports, explain
+from gateway.services.readiness import Progress
 from gateway.settings import GatewaySettings, load
 
 _SHIPPED: Final = Path(__file__).parent / "samples"
 _BUCKET: Final = "samples"
 _SHOWN_FAILURES: Final = 20
+_NOTICE_BYTES: Final = 512
 QUOTAS: Final = "files=100000000,folders=100000000,total-size=100000000GB"
 """One job imports a folder of any size: here nobody could cut it into several."""
 _PYDICOM: Final = (
@@ -93,6 +97,22 @@ class EmbeddedServer:
             self._process.wait()
 
 
+class Notice:
+    """A sentence that all processes can read, until there is none any more."""
+
+    def __init__(self, text: str) -> None:
+        self._shared = multiprocessing.get_context("spawn").RawArray("c", _NOTICE_BYTES)
+        self.put(text)
+
+    def put(self, text: str | None) -> None:
+        """Have ``text`` read from now on; the end of a long one is left out."""
+        self._shared.value = (text or "").encode()[: _NOTICE_BYTES - 1]
+
+    def __call__(self) -> str | None:
+        """What is to be read."""
+        return self._shared.value.decode(errors="ignore") or None
+
+
 class Startup:
     """The import of the samples, beside the running gateway."""
 
@@ -100,11 +120,8 @@ class Startup:
         self._imports = imports
         self._root = root
         self._data = data
-        self.state: str | None = "starting"
-
-    def progress(self) -> str | None:
+        self.progress = Notice("starting")
         """What keeps the gateway from being ready."""
-        return self.state
 
     def run(self) -> None:
         """Import what is to be imported, then say where everything is."""
@@ -114,7 +131,7 @@ class Startup:
             known = isinstance(error, GatewayError)
             reason = str(error) if known else explain(error)
             say(f"The samples were not imported: {reason}")
-        self.state = None
+        self.progress.put(None)
         say(f"HealthImaging endpoint, data store and keys: {identity.path(self._data)}")
         say("DICOMweb root:")
         say(self._root)
@@ -138,7 +155,7 @@ class Startup:
             say(f"  and {len(failures) - _SHOWN_FAILURES} more, see failure.ndjson of the job")
 
     def _tell(self, message: str) -> None:
-        self.state = f"importing: {message}"
+        self.progress.put(f"importing: {message}")
         say(f"Importing: {message}")
 
 
@@ -147,22 +164,23 @@ def run(data: Path, port: int, samples: Path | None) -> int:
     if samples is not None and not samples.is_dir():
         raise ConfigurationError(f"SAMPLES {samples} is not a folder.")
     data.mkdir(parents=True, exist_ok=True)
-    host = os.environ.get("GATEWAY_HOST", "127.0.0.1")
-    listening = serving.listen(host, port, "PORT")
+    given: GatewaySettings = load(GatewaySettings, datastore_id="0" * 32, port=port)
+    sockets = serving.share(given.host, port, "PORT", given.workers)
     embedded = EmbeddedServer(data, {_BUCKET: (samples or _collected(data)).resolve()})
     try:
         embedded.wait_until_listening()
-        return _serve(data, listening, embedded)
+        return _serve(data, sockets, embedded)
     finally:
         embedded.close()
-        listening.close()
+        for one in sockets:
+            one.close()
 
 
-def _serve(data: Path, listening: socket, embedded: EmbeddedServer) -> int:
+def _serve(data: Path, sockets: Sequence[socket], embedded: EmbeddedServer) -> int:
     known = identity.load(data)
     if known is None:
         raise ConfigurationError(f"{identity.path(data)} is missing.")
-    port = listening.getsockname()[1]
+    port = sockets[0].getsockname()[1]
     settings: GatewaySettings = load(
         GatewaySettings,
         datastore_id=known.datastoreId,
@@ -178,20 +196,22 @@ def _serve(data: Path, listening: socket, embedded: EmbeddedServer) -> int:
     root = settings.public_url or f"http://127.0.0.1:{port}"
     imports = Imports(known.datastoreId, connection)
     startup = Startup(imports, f"{root.rstrip('/')}/dicomweb", data)
-    app = create_app(settings, HealthImagingClient(settings, **keys), startup.progress)
-    running = serving.server(app)
-    serving.end_on_signals(running)
+    make = partial(_application, settings, keys, startup.progress)
+    running = workers.service(sockets, make, os.environ.get("GATEWAY_LOG_LEVEL", "warning"))
     threading.Thread(target=startup.run, daemon=True).start()
     threading.Thread(target=_watch, args=(embedded, running), daemon=True).start()
-    serving.run(running, listening)
-    return 0
+    return running.run()
 
 
-def _watch(embedded: EmbeddedServer, running: uvicorn.Server) -> None:
+def _application(settings: GatewaySettings, keys: Mapping[str, str], progress: Progress) -> ASGIApp:
+    return create_app(settings, HealthImagingClient(settings, **keys), progress)
+
+
+def _watch(embedded: EmbeddedServer, running: workers.Alone | workers.Supervisor) -> None:
     embedded.wait()
-    if not running.should_exit:
+    if not running.ending:
         say("The embedded HealthImaging has ended; stopping.")
-        running.should_exit = True
+        running.end()
 
 
 def _collected(data: Path) -> Path:

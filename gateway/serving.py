@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+import sys
 from collections.abc import Callable
 
 import uvicorn
@@ -10,7 +11,10 @@ from starlette.types import ASGIApp
 
 from gateway.errors import ConfigurationError
 
-_DRAIN_SECONDS = 10
+DRAIN_SECONDS = 10
+"""What is under way when a server is told to end may take that long."""
+
+_BACKLOG = 2048
 _IDLE_SECONDS = 75  # longer than clients and load balancers keep an idle connection
 
 
@@ -21,10 +25,35 @@ def listen(host: str, port: int, name: str) -> socket.socket:
         ConfigurationError: the address cannot be used; ``name`` is the setting to change.
     """
     try:
-        return socket.create_server((host, port), backlog=2048)
+        return socket.create_server((host, port), backlog=_BACKLOG)
     except OSError as error:
         message = f"{name} {port} cannot be used on {host}: {error.strerror}."
         raise ConfigurationError(message) from error
+
+
+def share(host: str, port: int, name: str, count: int) -> list[socket.socket]:
+    """``count`` sockets that listen at one address, among which the kernel divides connections.
+
+    Only Linux does so; elsewhere it is the same socket as often.
+
+    Raises:
+        ConfigurationError: the address cannot be used; ``name`` is the setting to change.
+    """
+    first = listen(host, port, name)
+    if count == 1 or sys.platform != "linux":
+        return [first] + [first.dup() for _ in range(count - 1)]
+    address = first.getsockname()
+    first.close()  # it has shown that the address is free, for which one that shares does not ask
+    return [_shared(first.family, address) for _ in range(count)]
+
+
+def _shared(family: int, address: tuple[str, int]) -> socket.socket:
+    made = socket.socket(family)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    made.bind(address)
+    made.listen(_BACKLOG)
+    return made
 
 
 class _Server(uvicorn.Server):
@@ -55,7 +84,7 @@ def server(app: ASGIApp, before_end: Callable[[], None] | None = None) -> uvicor
             server_header=False,
             proxy_headers=False,  # which proxies are trusted is a setting of ours
             timeout_keep_alive=_IDLE_SECONDS,
-            timeout_graceful_shutdown=_DRAIN_SECONDS,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
         )
     )
     made.before_end = before_end

@@ -41,6 +41,13 @@ class GatewaySettings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    workers: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="Processes that serve, each with caches in memory of its own; one for each "
+        "core at the most.",
+    )
     public_url: str | None = Field(
         None,
         pattern=_URL,

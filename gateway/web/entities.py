@@ -38,6 +38,7 @@ _ELSEWHERE: Final = {
     "host",
     "port",
     "log_level",
+    "workers",
     "frame_cache_mb",
     "disk_cache_dir",
     "disk_cache_mb",

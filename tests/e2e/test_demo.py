@@ -358,3 +358,15 @@ def test_check_and_serve_against_a_data_store(fresh):
     serving.terminate()
     serving.communicate(timeout=20)
     assert serving.returncode == 0
+
+
+def test_several_workers_are_ready_when_the_samples_are_there(demo):
+    running = demo(GATEWAY_WORKERS="2")
+    root = running.root()
+    service = root.removesuffix("/dicomweb")
+    for _ in range(8):  # connections go to either
+        assert httpx.get(f"{service}/readyz", timeout=30).status_code == 200
+        assert httpx.get(f"{root}/studies", timeout=30).json()
+    workers = children(running.process.pid)
+    assert running.stop(signal.SIGINT) == (0, "")
+    assert not any(alive(one) for one in workers)
