@@ -71,7 +71,7 @@ def create_app(
     frames = Frames(library, compute, settings.fetch_ahead)
     prefetch = Prefetch(library, settings)
     instances = Instances(library, compute, settings.fetch_ahead)
-    rendered = Rendered(library, compute, settings)
+    rendered = Rendered(library, compute, settings, metrics)
     maker = fingerprint(settings)
     answers = Answers(tiers, maker)
     services = Services(

@@ -161,6 +161,9 @@ class GatewaySettings(BaseSettings):
     shared_cache_timeout: float = Field(
         0.25, gt=0, le=5, description="Seconds to wait for the shared cache before doing without."
     )
+    rendered_cache_mb: int = Field(
+        64, ge=1, description="Memory for finished pictures and documents, in MiB."
+    )
     search_max_image_sets: int = Field(
         10_000,
         ge=50,

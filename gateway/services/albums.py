@@ -1,6 +1,7 @@
 """Pictures of an image's frames: fetched, painted in threads, encoded one by one or as one."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -90,7 +91,7 @@ class Album:
         self._state = state
         self._own_path = path
         self._painter: Painter | None = None
-        self._preparing = asyncio.Lock()
+        self._hiring = threading.Lock()
 
     def jobs(self, numbers: Sequence[int], *, multipart: bool) -> Iterator[Job]:
         """A picture for each of the frames with ``numbers``, or one for all of them.
@@ -130,14 +131,16 @@ class Album:
     async def _made(self, number: int, work: Callable[[Painter, int, bytes], _Made]) -> _Made:
         studio = self._studio
         frame = await studio.library.frame(self._datastore_id, self._instance, number)
-        return await studio.compute.run(work, await self._prepared(), number, frame)
+        return await studio.compute.run(self._worked, work, number, frame)
 
-    async def _prepared(self) -> Painter:
-        """The painter, made once, when the first frame is there."""
-        async with self._preparing:
+    def _worked(
+        self, work: Callable[[Painter, int, bytes], _Made], number: int, frame: bytes
+    ) -> _Made:
+        """``work`` by the painter, who is hired once, in the thread of the first frame."""
+        with self._hiring:
             if self._painter is None:
-                self._painter = await self._studio.compute.run(self._hired)
-            return self._painter
+                self._painter = self._hired()
+        return work(self._painter, number, frame)
 
     def _hired(self) -> Painter:
         studio, given = self._studio, (self._instance, self._parameters, self._studio.lettering)

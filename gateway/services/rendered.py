@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from gateway.dicomweb import renditions
@@ -23,7 +24,9 @@ from gateway.services.compute import Compute
 from gateway.services.library import Library
 from gateway.services.presentations import Presentations
 from gateway.services.renderings import Offers, Renderings, Subject
+from gateway.services.shelf import Shelf
 from gateway.settings import GatewaySettings
+from gateway.telemetry.metrics import Metrics
 
 _LARGEST_TILE: Final = 256  # pixels a side
 _REFUSALS: Final = (InvalidRequest, NotAcceptable, NotFound)
@@ -61,7 +64,9 @@ class RenderedAnswer:
 class Rendered:
     """The transactions, over a library."""
 
-    def __init__(self, library: Library, compute: Compute, settings: GatewaySettings) -> None:
+    def __init__(
+        self, library: Library, compute: Compute, settings: GatewaySettings, metrics: Metrics
+    ) -> None:
         self._library = library
         self._studio = Studio(
             library,
@@ -72,9 +77,10 @@ class Rendered:
         )
         self._renderings = Renderings(self._studio, settings)
         self._presentations = Presentations(library, compute)
+        self.shelf = Shelf(settings.rendered_cache_mb << 20, metrics)
 
-    async def retrieve(self, wanted: Wanted) -> RenderedAnswer:
-        """What the client asks for, rendered.
+    async def retrieve(self, wanted: Wanted, tag: str = "") -> RenderedAnswer:
+        """What the client asks for, rendered; ``tag`` is the answer's entity tag, where it has one.
 
         A study or series goes out in parts, unless the client wants one picture that stands for it.
 
@@ -83,22 +89,38 @@ class Rendered:
             NotAcceptable: nothing that the client accepts can be made of it.
             InvalidRequest: a parameter does not go with the media type or the image.
         """
+        finished = self.shelf.peek(tag)
+        if finished is not None:
+            return RenderedAnswer(False, finished, _nothing())
         if wanted.address.instance is None:
-            return await self._collection(wanted)
+            return await self._collection(wanted, tag)
         instance = await self._library.instance(wanted.address)
         _check(instance, wanted.numbers)
         subject = await self._subject(instance, wanted)
         chosen = self._choose(subject, wanted.numbers, wanted)
         parts = self._made(self._jobs(subject, wanted.numbers, chosen, wanted))
-        return RenderedAnswer(chosen.multipart, await anext(parts), parts)
+        return await self._answer(chosen.multipart, parts, tag)
 
-    async def thumbnail(self, wanted: Wanted) -> Part:
+    async def _answer(
+        self, multipart: bool, parts: AsyncGenerator[Part, None], tag: str
+    ) -> RenderedAnswer:
+        """``parts`` with the first of them made, or found if it is all there is to be made."""
+        if multipart:
+            return RenderedAnswer(multipart, await anext(parts), parts)
+        return RenderedAnswer(multipart, await self.shelf.get(tag, partial(_only, parts)), parts)
+
+    async def thumbnail(self, wanted: Wanted, tag: str = "") -> Part:
         """One small picture of what the client asks for; a tile where it has no pixels.
+
+        ``tag`` is the answer's entity tag, where it has one.
 
         Raises:
             NotFound: there is nothing at the address, or no such frame.
             NotAcceptable: the client accepts no picture.
         """
+        return await self.shelf.get(tag, partial(self._thumbnail, wanted))
+
+    async def _thumbnail(self, wanted: Wanted) -> Part:
         media_type = renditions.choose(wanted.accept, STILLS, ()).media_type
         instance = await self._shown(wanted.address)
         _check(instance, wanted.numbers)
@@ -232,13 +254,13 @@ class Rendered:
             async for part in parts:
                 yield part
 
-    async def _collection(self, wanted: Wanted) -> RenderedAnswer:
+    async def _collection(self, wanted: Wanted, tag: str) -> RenderedAnswer:
         """A study or series in the way that the client prefers of those that lead anywhere."""
         refusal: NotAcceptable | None = None
         for multipart in renditions.envelopes(wanted.accept) or (wanted.accept.strict,):
             parts = self._every(wanted) if multipart else self._representative(wanted)
             try:
-                return RenderedAnswer(multipart, await anext(parts), parts)
+                return await self._answer(multipart, parts, tag)
             except NotAcceptable as error:
                 refusal = error
         raise refusal or NotFound("There are no instances any more")
@@ -305,6 +327,17 @@ class Rendered:
                         yield await job()
                     return
         raise refusal or NotFound("There are no instances any more")
+
+
+async def _nothing() -> AsyncGenerator[Part, None]:
+    return
+    yield
+
+
+async def _only(parts: AsyncGenerator[Part, None]) -> Part:
+    """The one part of ``parts``."""
+    async with aclosing(parts):
+        return await anext(parts)
 
 
 def _lettering(settings: GatewaySettings) -> Lettering:

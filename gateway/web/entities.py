@@ -40,6 +40,7 @@ _ELSEWHERE: Final = {
     "log_level",
     "workers",
     "frame_cache_mb",
+    "rendered_cache_mb",
     "disk_cache_dir",
     "disk_cache_mb",
     "shared_cache_url",
@@ -129,6 +130,11 @@ async def addressed(request: Request, *, related: bool) -> Response | None:
     entity = await _entity(request)
     known = conditions.names(_header(request, "if-none-match"), entity.tag)
     return _not_modified(entity) if known else None
+
+
+async def tag(request: Request) -> str:
+    """The tag of the answer, ``""`` if it is not known beforehand."""
+    return (await _entity(request)).tag
 
 
 async def boundary(request: Request) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
@@ -12,7 +13,8 @@ from gateway.dicomweb import multipart, rendered as parameters, warnings
 from gateway.dicomweb.resources import below, frame_numbers
 from gateway.services.albums import Part
 from gateway.services.rendered import RenderedAnswer, Wanted
-from gateway.web import context, entities
+from gateway.web import context, entities, repeats
+from gateway.web.repeats import Source
 from gateway.web.streams import plain, stream
 
 _Result = TypeVar("_Result")
@@ -25,10 +27,12 @@ async def rendered(request: Request) -> Response:
     side = context.services(request).settings.viewport_max_side
     wanted = _wanted(request, parameters.parse(context.query(request), side))
     service = context.services(request).rendered
-    answer = await _unless_left(request, service.retrieve(wanted))
+    tag, ground = await entities.tag(request), await entities.ground(request)
+    answer = await _unless_left(request, service.retrieve(wanted, tag))
     if answer is None:
         return Response(status_code=_LEFT)
     response = await _response(request, answer)
+    repeats.note(request.scope, Source(ground, partial(service.shelf.content, tag)))
     if wanted.parameters.unsupported:
         response.headers["Warning"] = warnings.annotations(wanted.parameters.unsupported)
     return response
@@ -40,9 +44,11 @@ async def thumbnail(request: Request) -> Response:
     sides = settings.thumbnail_side, settings.viewport_max_side
     wanted = _wanted(request, parameters.parse_thumbnail(context.query(request), *sides))
     service = context.services(request).rendered
-    part = await _unless_left(request, service.thumbnail(wanted))
+    tag, ground = await entities.tag(request), await entities.ground(request)
+    part = await _unless_left(request, service.thumbnail(wanted, tag))
     if part is None:
         return Response(status_code=_LEFT)
+    repeats.note(request.scope, Source(ground, partial(service.shelf.content, tag)))
     return _alone(part, context.root(request))
 
 

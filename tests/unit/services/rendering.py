@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 from PIL import Image
+from prometheus_client import CollectorRegistry
 
 from gateway.dicomweb import accept
 from gateway.dicomweb.rendered import Parameters, Viewport, Windowing
@@ -13,6 +14,7 @@ from gateway.dicomweb.resources import Address
 from gateway.services.compute import Compute
 from gateway.services.library import Library
 from gateway.services.rendered import Rendered, Wanted
+from gateway.telemetry.metrics import Metrics
 from tests.unit.services.memory import (
     DATASTORE,
     PIXELS,
@@ -71,7 +73,9 @@ def run(remote, work, **changes):
     async def scenario():
         library, compute = Library(remote, settings(**changes)), Compute(2)
         try:
-            return await work(Rendered(library, compute, settings(**changes)))
+            return await work(
+                Rendered(library, compute, settings(**changes), Metrics(CollectorRegistry()))
+            )
         finally:
             await compute.close()
             await library.close()
