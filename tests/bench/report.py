@@ -77,9 +77,13 @@ def amount(value: float | None, unit: str) -> str:
     return f"{value / factor:.3g} {name}"
 
 
+def _figure(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}"
+
+
 def line(result: Result) -> str:
     """A line of the table."""
-    ratio = _NOTHING if result.ratio is None else f"{result.ratio:.3g}"
+    ratio = _NOTHING if result.ratio is None else _figure(result.ratio)
     verdict = {True: "yes", False: "**no**", None: _NOTHING}[result.holds]
     cells = (
         result.work,

@@ -12,11 +12,11 @@ import uvloop
 
 from gateway.emulator.throttles import LIMITS
 from tests.bench import data
-from tests.bench.context import Bench, cost, median, workers_note
+from tests.bench.context import Bench, cost, median
 from tests.bench.images import Series
 from tests.bench.processes import Failure
 from tests.bench.report import Bar, Result
-from tests.bench.servers import Gateway
+from tests.bench.servers import Gateway, has_workers
 from tests.bench.viewer import Viewer
 
 LATENCY: Final = 0.040
@@ -72,12 +72,10 @@ class _Crowd:
 def viewers(bench: Bench) -> list[Result]:
     """Twenty viewers that open twenty studies at once."""
     results = []
-    for workers in (1, 2):
+    for workers in (1, 2) if has_workers() else (1,):
         found = [_crowd(bench, workers) for _ in range(bench.rounds)]
         errors = sum(one.errors for one in found)
         note = f"{errors} answers 4xx or 5xx; all frames after {found[0].complete:.1f} s"
-        if missing := workers_note(workers):
-            note += f"; {missing}"
         words = f"{VIEWERS} viewers open {VIEWERS} studies, {workers} worker{'s' * (workers > 1)}"
         alone, many = median([one.alone for one in found]), median([one.many for one in found])
         work = f"{words}: first frame, p95"
