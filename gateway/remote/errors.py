@@ -69,6 +69,19 @@ _THROTTLING: Final = frozenset(
         "TransactionInProgressException",
     }
 )
+# Those of the model, about whose status nothing has to be guessed.
+_MODELLED: Final = frozenset(
+    {
+        "AccessDeniedException",
+        "BadRequestException",
+        "ConflictException",
+        "InternalServerException",
+        "NotAcceptableException",
+        "ResourceNotFoundException",
+        "ThrottlingException",
+        "ValidationException",
+    }
+)
 _PASSING: Final = frozenset({"RequestTimeout", "RequestTimeoutException"})
 _PASSING_STATUS: Final = frozenset({500, 502, 503, 504})
 
@@ -125,7 +138,7 @@ def trouble(error: Failure) -> Trouble:
     """Whether, and how soon, it makes sense to try again; as botocore's standard mode decides."""
     if isinstance(error, ClientError):
         code, status = _code_and_status(error)
-        if code in _THROTTLING or (status == 429 and code not in BY_CODE):
+        if code in _THROTTLING or (status == 429 and code not in _MODELLED):
             return Trouble.THROTTLED
         passing = code in _PASSING or status in _PASSING_STATUS
         return Trouble.PASSING if passing else Trouble.LASTING
