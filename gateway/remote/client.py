@@ -54,7 +54,7 @@ class HealthImagingClient:
             settings.connect_timeout,
             settings.read_timeout,
         )
-        limits = quotas.parse(settings.quotas)
+        limits = quotas.share(quotas.parse(settings.quotas), settings.workers)
         schedule = Schedule(limits, slots, settings.queue_seconds, time.monotonic())
         self._calls = Calls(Scheduler(schedule), Retries(settings.max_attempts))
 

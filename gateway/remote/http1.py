@@ -42,6 +42,9 @@ class Connection(asyncio.Protocol):
         self._begun = b""
         self._headers: dict[str, str] = {}
         self._missing = 0
+        self._complete = False
+        self._surplus = False
+        self._lasting = False
         self._timer: asyncio.TimerHandle | None = None
         self._heard_at = 0.0
         self._paused = False
@@ -55,12 +58,12 @@ class Connection(asyncio.Protocol):
             Unfinished: the connection broke, or what came is not HTTP.
             TimeoutError: nothing came.
         """
+        self.heard = False
         if self.closed:
             raise Unfinished("closed before the request")
         self._head = self._loop.create_future()
         self._expect_head()
         self._heard_at = self._loop.time()
-        self.heard = False
         self._watch()
         self._transport.write(content)
         try:
@@ -76,6 +79,7 @@ class Connection(asyncio.Protocol):
 
     def _expect_head(self) -> None:
         self._begun, self._headers = b"", {}
+        self._complete = self._surplus = False
         self._parser = httptools.HttpResponseParser(self)
 
     # What asyncio calls.
@@ -92,7 +96,7 @@ class Connection(asyncio.Protocol):
             if self._reply is None:
                 self._take_head(data)
             elif self._reply.length is None:
-                self._parser.feed_data(data)
+                self._take_chunks(self._reply, data)
             else:
                 self._take_body(self._reply, data)
         except httptools.HttpParserError:
@@ -110,15 +114,22 @@ class Connection(asyncio.Protocol):
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
 
+    def on_headers_complete(self) -> None:
+        """Learn whether another answer may follow; at the end of this one it is forgotten."""
+        self._lasting = self._parser.should_keep_alive() and not self._complete
+
     def on_body(self, piece: bytes) -> None:
         """Take the content of a chunk."""
-        if self._reply is not None:
+        if self._reply is not None and not self._complete:
             self._reply.feed(piece)
 
     def on_message_complete(self) -> None:
         """The last chunk has come."""
-        if self._reply is not None:
-            self._end(self._reply)
+        self._complete = self._reply is not None
+
+    def on_message_begin(self) -> None:
+        """Another answer behind the last chunk, which nobody asked for."""
+        self._surplus = self._complete
 
     def _take_head(self, data: bytes) -> None:
         if self._head is None:  # nothing was asked
@@ -151,7 +162,7 @@ class Connection(asyncio.Protocol):
         if head is not None and not head.done():
             head.set_result(reply)
         if length is None:
-            self._parser.feed_data(rest)
+            self._take_chunks(reply, rest)
         else:
             self._missing = length
             self._take_body(reply, rest)
@@ -161,6 +172,16 @@ class Connection(asyncio.Protocol):
             return 0
         text = self._headers.get("content-length")
         return None if text is None else int(text)
+
+    def _take_chunks(self, reply: Reply, data: bytes | memoryview) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            if not self._complete:
+                raise
+            self._surplus = True
+        if self._complete:
+            self._end(reply, reusable=not self._surplus)
 
     def _take_body(self, reply: Reply, data: bytes | memoryview) -> None:
         surplus = len(data) - self._missing
@@ -178,7 +199,7 @@ class Connection(asyncio.Protocol):
         self.resume()
         self.idle_since = self._loop.time()
         reply.end()
-        if reusable and self._parser.should_keep_alive() and not self.closed:
+        if reusable and self._lasting and not self.closed:
             self._freed(self)
         else:
             self._transport.close()

@@ -31,6 +31,15 @@ LIMITS: Final[Mapping[str, Limit]] = {
 """The limits of the actions that the gateway calls, as the guide has them."""
 
 
+def share(limits: Mapping[str, Limit], workers: int) -> dict[str, Limit]:
+    """What each of so many processes may do: its part of the rate, and whole bursts.
+
+    A viewer that keeps to one process would otherwise wait while the others have tokens; where all
+    of them use their bursts at once, the service says so, and they slow down.
+    """
+    return {action: Limit(one.rate / workers, one.burst) for action, one in limits.items()}
+
+
 def parse(text: str) -> dict[str, Limit]:
     """The limits, with those that ``text`` changes: ``GetImageFrame=2000,SearchImageSets=50``.
 

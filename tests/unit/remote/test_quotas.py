@@ -5,7 +5,7 @@ import pytest
 
 from gateway.emulator.throttles import LIMITS as SERVED
 from gateway.errors import ConfigurationError
-from gateway.remote.quotas import LIMITS, Limit, parse
+from gateway.remote.quotas import LIMITS, Limit, parse, share
 
 MODEL = botocore.session.get_session().get_service_model("medical-imaging")
 
@@ -24,6 +24,13 @@ def test_a_setting_changes_what_it_names():
         "SearchImageSets": Limit(0.4, 1),
     }
     assert parse("") == LIMITS
+
+
+def test_workers_share_the_rates():
+    found = share(LIMITS, 4)
+    assert found["GetImageFrame"] == Limit(250, 2000)
+    assert found.keys() == LIMITS.keys()
+    assert share(LIMITS, 1) == LIMITS
 
 
 @pytest.mark.parametrize(
