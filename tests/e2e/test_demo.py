@@ -365,8 +365,8 @@ def test_several_workers_are_ready_when_the_samples_are_there(demo):
     root = running.root()
     service = root.removesuffix("/dicomweb")
     for _ in range(8):  # connections go to either
-        assert httpx.get(f"{service}/readyz", timeout=30).status_code == 200
-        assert httpx.get(f"{root}/studies", timeout=30).json()
+        assert httpx.get(f"{service}/readyz", timeout=90).status_code == 200
+        assert httpx.get(f"{root}/studies", timeout=90).json()
     workers = children(running.process.pid)
     assert running.stop(signal.SIGINT) == (0, "")
-    assert not any(alive(one) for one in workers)
+    assert gone(workers)
