@@ -5,14 +5,17 @@ import os
 import socket
 import threading
 import time
+import zlib
 from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
+import pydicom.data
 import pytest
 
+from gateway.dicomweb.resources import Address
 from tests import files
 from tests.running import Gateway, HealthImaging
 
@@ -224,3 +227,29 @@ def test_clients_that_leave_in_the_middle_leave_nothing_behind(start, stored, cl
     pooled = 2 * SLICES  # connections to HealthImaging that may be kept
     wait_until(lambda: left_over(gateway)[1] <= tasks + 1)
     wait_until(lambda: left_over(gateway)[2] <= descriptors + pooled)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["SC_rgb_jpeg_dcmtk.dcm", "JPEG2000.dcm", "rtdose.dcm", "liver_1frame.dcm"],
+)
+def test_what_is_stored_as_it_came_is_what_its_metadata_say(healthimaging, gateway, name, caplog):
+    path = Path(pydicom.data.get_testdata_file(name, download=False))
+    made = healthimaging.imaging.create_datastore(datastoreName="seals")
+    _, bad = healthimaging.import_files([path], f"seals-{name}", made["datastoreId"])
+    assert not bad
+    root = f"{gateway.url}/datastore/{made['datastoreId']}"
+    [one] = httpx.get(f"{root}/instances").json()
+    study, series, sop = (one[tag]["Value"][0] for tag in ("0020000D", "0020000E", "00080018"))
+    url = f"{root}/studies/{study}/series/{series}/instances/{sop}/frames/1"
+    assert httpx.get(url, headers=ENCLOSED).status_code == 200
+    assert "frame_unlike_its_metadata" not in caplog.text
+    library_ = library(gateway)
+    where = Address(made["datastoreId"], study, series, sop)
+    loop = gateway._server.servers[0].get_loop()
+    found = asyncio.run_coroutine_threadsafe(library_.instance(where), loop).result(30)
+    kept = library_.kept_frame(made["datastoreId"], found.image_set_id, found.frames[0])
+    seal = found.seal(1)
+    if seal is not None:
+        assert (seal.length, seal.checksum) == (len(kept), zlib.crc32(kept))
+    assert (seal is None) == found.stored_syntax.endswith(".4.202")
