@@ -101,7 +101,6 @@ SAMPLES = {
     "inline_limit": "13",
     "viewport_max_side": "512",
     "thumbnail_side": "64",
-    "rendered_cache_mb": "19",
     "animation_max_frames": "15",
     "animation_max_megapixels": "17",
     "annotation_font": __file__,
