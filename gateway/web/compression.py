@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
 
 import brotli
@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.dicomweb import codings
 from gateway.services.answers import Answers, Gathered
+from gateway.web import repeats
 from gateway.web.errors import problem
 
 Coder = Callable[[bytes, bool], bytes]
@@ -91,7 +92,7 @@ class Compression:
         known = _header(scope, b"if-none-match") or ""
         _forget_codings(scope, accepted)
         work = self._run, self._answers
-        answer = _Answer(send, *work, scope["method"], coding, accepted, known)
+        answer = _Answer(send, *work, scope, coding, accepted, known)
         await self._app(scope, receive, answer)
 
 
@@ -124,7 +125,7 @@ class _Answer:
         send: Send,
         run: Run,
         answers: Answers,
-        method: str,
+        scope: Scope,
         coding: str,
         accepted: Mapping[str, float],
         known: str,
@@ -132,7 +133,8 @@ class _Answer:
         self._send = send
         self._run = run
         self._answers = answers
-        self._headless = method == "HEAD"
+        self._scope = scope
+        self._headless = scope["method"] == "HEAD"
         self._coding = coding
         self._small_too = codings.IDENTITY not in accepted
         self._known = known
@@ -183,6 +185,7 @@ class _Answer:
         if "etag" in headers:
             self._tag = codings.coded_tag(headers["etag"], self._coding)
             headers["etag"] = self._tag
+            repeats.found_at(self._scope, partial(self._answers.peek, self._tag))
         if not self._headless:
             self._coder = _CODERS[self._coding]()
 

@@ -139,12 +139,7 @@ async def tag(request: Request) -> str:
 
 async def boundary(request: Request) -> str:
     """The boundary of a multipart answer: the same as long as its tag is."""
-    return multipart.boundary(await known_tag(request))
-
-
-async def known_tag(request: Request) -> str:
-    """The tag of the answer, if it is known before the answer is made; else ``""``."""
-    return (await _entity(request)).tag
+    return multipart.boundary(await tag(request))
 
 
 async def _entity(request: Request) -> Entity:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,7 +12,8 @@ from gateway.dicomweb.negotiation import Representation
 from gateway.dicomweb.representations import DICOM_XML
 from gateway.dicomweb.resources import Address
 from gateway.services.metadata import Metadata
-from gateway.web import context, entities
+from gateway.web import context, entities, repeats
+from gateway.web.repeats import Source
 from gateway.web.streams import Stream, begun, plain
 
 
@@ -21,8 +23,12 @@ async def metadata(request: Request) -> Response:
     single = address.instance is not None
     chosen = representations.documents(context.ranges(request), xml=True, single=single)
     services = context.services(request)
-    services.prefetch.saw_metadata(context.viewer(request.scope), address)
-    tag = await entities.known_tag(request)
+    saw = partial(services.prefetch.saw_metadata, address=address)
+    saw(context.viewer(request.scope))
+    tag = await entities.tag(request)
+    if tag:
+        find = partial(services.answers.peek, tag)
+        repeats.note(request.scope, Source(await entities.ground(request), find, saw))
     mark, kind = multipart.boundary(tag), chosen.media_type
     if chosen.multipart:
         kind = multipart.content_type(mark, kind)

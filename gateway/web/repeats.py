@@ -17,7 +17,7 @@ Conditional requests, ranges and HEAD are never answered from here.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from cachetools import LRUCache
@@ -82,6 +82,13 @@ class _Answer:
 def note(scope: Scope, source: Source) -> None:
     """Let the answer to the request of ``scope`` be given again."""
     scope["state"]["source"] = source
+
+
+def found_at(scope: Scope, find: Find) -> None:
+    """Say that the answer is kept in the form in which it goes out: ``find`` gives that."""
+    source = scope.get("state", {}).get("source")
+    if isinstance(source, Source):
+        note(scope, replace(source, find=find, around=(b"", b"")))
 
 
 class Repeats:

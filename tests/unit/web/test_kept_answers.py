@@ -8,6 +8,7 @@ from gateway.app import create_app
 from gateway.imagesets.pieces import Pieces
 from tests.unit.services.memory import MemoryHealthImaging, image_set, instance, settings
 from tests.unit.web import asgi
+from tests.unit.web.test_repeats import Asking, same
 
 SERIES = "/dicomweb/studies/1.2/series/1.2.1"
 BROWSER = {"accept-encoding": "gzip"}
@@ -55,7 +56,6 @@ def test_the_second_answer_is_the_first_and_is_not_made(path, headers, written):
         assert later.headers["etag"] == first.headers["etag"]
         assert later.headers.get("content-encoding") == first.headers.get("content-encoding")
         assert later.headers.get("x-total-count") == first.headers.get("x-total-count")
-        assert later.headers["content-length"]
 
 
 def test_codings_and_media_types_have_answers_of_their_own(written):
@@ -104,3 +104,44 @@ def test_a_search_that_gives_warnings_gives_them_again():
     first, second = ask(stored(), (path, {}), (path, {}))
     assert first.headers["warning"] == second.headers["warning"]
     assert (first.headers["x-total-count"], second.headers["x-total-count"]) == ("3", "3")
+
+
+@pytest.mark.parametrize("place", ["/dicomweb/studies/1.2", SERIES, f"{SERIES}/instances/1.2.1.1"])
+@pytest.mark.parametrize("headers", [{}, BROWSER, XML, XML | BROWSER])
+@pytest.mark.parametrize("policy", ["merge", "flag"])
+def test_metadata_are_given_again_from_where_they_are_kept(place, headers, policy, written):
+    async def scenario():
+        named = {
+            key.replace("-", "_"): value for key, value in {"accept": "*/*", **headers}.items()
+        }
+        single_xml = headers.get("accept") and place.endswith("1.2.1.1")
+        if single_xml:
+            named["accept"] = "application/dicom+xml"
+        remote = stored(150)
+        ask = Asking(remote, image_set_policy=policy)
+        path = f"{place}/metadata"
+        first, repeated = await ask(path, **named)
+        assert (first.status_code, repeated) == (200, False)
+        count = len(written)
+        for _ in range(2):
+            again, repeated = await ask(path, **named)
+            assert repeated
+            assert same(again, first)
+        assert len(written) == count
+        remote.add(image_set("1.2", "1.2.1", instance("1.2.1.9999", 9)))
+        ask.moment += 1
+        later, repeated = await ask(path, **named)
+        assert not repeated
+        assert later.headers["etag"] != first.headers["etag"]
+
+    asyncio.run(scenario())
+
+
+def test_metadata_that_are_not_there_are_not_there_again():
+    async def scenario():
+        ask = Asking(stored())
+        for _ in range(2):
+            missing, repeated = await ask(f"{SERIES}/instances/1.9/metadata", accept="*/*")
+            assert (missing.status_code, repeated) == (404, False)
+
+    asyncio.run(scenario())
