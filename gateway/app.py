@@ -31,6 +31,7 @@ from gateway.settings import GatewaySettings
 from gateway.telemetry.metrics import Metrics
 from gateway.web.compression import Compression
 from gateway.web.context import Services
+from gateway.web.dispatch import Dispatcher
 from gateway.web.entities import fingerprint
 from gateway.web.errors import on_gateway_error, on_http_exception
 from gateway.web.middleware import RequestLog
@@ -93,7 +94,7 @@ def create_app(
     )
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Dispatcher) -> AsyncIterator[None]:
         yield
         await prefetch.close()
         await library.close()
@@ -101,7 +102,6 @@ def create_app(
         await compute.close()
 
     app = Starlette(
-        routes=routes(),
         middleware=[
             Middleware(Repeats, library=library),
             _cors(settings),
@@ -109,9 +109,8 @@ def create_app(
             Middleware(Compression, run=compute.run, answers=answers),
         ],
         exception_handlers={GatewayError: on_gateway_error, HTTPException: on_http_exception},
-        lifespan=lifespan,
     )
-    app.router.redirect_slashes = False  # a redirect would name the host that the proxy hides
+    app.router = Dispatcher(routes(), lifespan)
     app.state.services = services
     app.state.resources = resources()
     return app
