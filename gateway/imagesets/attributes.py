@@ -6,7 +6,7 @@ is the same object is the same value, down to the type of a number.
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import orjson
@@ -74,13 +74,23 @@ class Sharing:
         if names is None:
             names = self._names[keys] = Names(keys)
             self.held += _NAME * len(keys)
-        strings, string, other = self._strings, self._string, self._other
+        self.held += _ENTRY + _PLACE * len(keys)
+        try:
+            return Attributes(names, self._row(found.values()))
+        except orjson.JSONEncodeError:  # nested deeper than it writes
+            return Attributes(names, tuple(map(self.value, found.values())))
+
+    def _row(self, found: Iterable[Any]) -> tuple[Any, ...]:
+        """``found`` as ``value`` has them, without a call for what was there before."""
+        strings, others, dumps = self._strings.get, self._others.get, orjson.dumps
+        string, other = self._string, self._other
         row = [
-            (strings.get(one) or string(one)) if type(one) is str else other(one)
-            for one in found.values()
+            (strings(one) or string(one))
+            if type(one) is str
+            else one and (others(dumps(one)) or other(one))
+            for one in found
         ]
-        self.held += _ENTRY + _PLACE * len(row)
-        return Attributes(names, tuple(row))
+        return tuple(row)
 
     def value(self, found: Any) -> Any:
         """``found``, or an equal value that was there before; it must not be changed any more."""

@@ -18,6 +18,7 @@ from gateway.imagesets.pieces import Pieces
 from gateway.services.compute import Compute
 from gateway.services.library import Library
 
+_FIRST: Final = 10  # instances that are written before anything goes out
 _AT_ONCE: Final = 100
 
 Flags = Mapping[str, int | None]
@@ -79,7 +80,8 @@ class Metadata:
         """The instances of one series after the other, in groups that are soon written."""
         async with aclosing(self._library.batches(address)) as batches:
             async for batch in batches:
-                for start in range(0, len(batch), _AT_ONCE):
+                yield batch[:_FIRST]
+                for start in range(_FIRST, len(batch), _AT_ONCE):
                     yield batch[start : start + _AT_ONCE]
 
     def _pieces(self) -> Pieces:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,6 +13,8 @@ from gateway.dicomweb.representations import OCTET_STREAM
 from gateway.services.instances import InstancesAnswer
 from gateway.web import archives, bulkdata, context, entities
 from gateway.web.streams import stream
+
+_SMALL: Final = 1 << 15  # bytes
 
 
 async def instances(request: Request) -> Response:
@@ -24,10 +27,10 @@ async def instances(request: Request) -> Response:
     if answer.representation.media_type == OCTET_STREAM:
         return await bulkdata.everything(request)
     if not answer.representation.multipart:
-        return await stream(request, _single(answer), answer.representation.content_type)
+        return await stream(request, _gathered(_single(answer)), answer.representation.content_type)
     mark = await entities.boundary(request)
     kind = multipart.content_type(mark, answer.representation.media_type)
-    return await stream(request, _parts(answer, mark), kind)
+    return await stream(request, _gathered(_parts(answer, mark)), kind)
 
 
 async def _single(answer: InstancesAnswer) -> AsyncGenerator[bytes, None]:
@@ -48,3 +51,21 @@ async def _parts(answer: InstancesAnswer, mark: str) -> AsyncGenerator[bytes, No
                 head = b""
             yield multipart.PART_TAIL
     yield multipart.end(mark)
+
+
+async def _gathered(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """``pieces``, the small ones between two frames as one: each that is sent costs as much."""
+    small: list[bytes] = []
+    size = 0
+    async with aclosing(pieces):
+        async for piece in pieces:
+            if len(piece) < _SMALL and size < _SMALL:
+                small.append(piece)
+                size += len(piece)
+                continue
+            if small:
+                yield b"".join(small)
+            yield piece
+            small, size = [], 0
+    if small:
+        yield b"".join(small)
