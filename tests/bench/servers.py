@@ -1,16 +1,20 @@
 """The servers that are compared, each on loopback with data of its own below the bench folder."""
 
+import http.client
 import json
 import os
 import shutil
 import sys
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from gateway.settings import GatewaySettings
 from tests.bench.processes import Process, free_port
 
 ORTHANC_PLUGIN: Final = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+_CONNECTIONS: Final = 8
+_START_SECONDS: Final = 60
 _OURS: Final = ("GATEWAY_", "HEALTHIMAGING_", "AWS_", "BENCH_")
 
 
@@ -78,6 +82,20 @@ class Gateway:
             r"DICOMweb root: (\S+)",
         )
         self.root = self.process.found
+        try:
+            self._meet_all()
+        except BaseException:
+            self.process.stop()
+            raise
+
+    def _meet_all(self) -> None:
+        """Return when every worker answers: the kernel divides new connections among them."""
+        address = urlsplit(self.root).netloc
+        for _ in range(_CONNECTIONS * self.workers):
+            connection = http.client.HTTPConnection(address, timeout=_START_SECONDS)
+            connection.request("GET", "/healthz")
+            connection.getresponse().read()
+            connection.close()
 
 
 class Orthanc:

@@ -23,6 +23,7 @@ LATENCY: Final = 0.040
 CONNECTIONS: Final = 8
 VIEWERS: Final = 20
 _ALONE: Final = 4
+_WAKING: Final = 4  # connections of each go to one of two workers or the other
 _OPTIONS: Final = ("--simulate", "aws", "--latency", str(int(LATENCY * 1000)))
 _REFILL_SECONDS: Final = 2.5  # until the buckets of every action are full
 
@@ -56,7 +57,9 @@ def series(bench: Bench) -> list[Result]:
 
 
 async def _woken(bench: Bench, gateway: Gateway) -> None:
-    await Viewer(gateway.root).open_study([bench.data.radiograph])
+    """Let every worker have done everything once, for another study."""
+    for _ in range(_WAKING if gateway.workers > 1 else 1):
+        await Viewer(gateway.root).open_study([bench.data.radiograph])
 
 
 @dataclass(frozen=True, slots=True)

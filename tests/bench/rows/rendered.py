@@ -17,7 +17,7 @@ def rendered(bench: Bench) -> list[Result]:
     """JPEGs of 512 x 512 by the second, at 16 connections."""
     paths = bench.data.frames()
     orthanc = bench.orthanc()
-    with bench.gateway() as gateway:
+    with bench.gateway(workers=2) as gateway:
         load.wrk(gateway.process, gateway.root, paths, STORED, bench.folder)
         ask = partial(load.wrk, headers=_JPEG, folder=bench.folder)
         rounds = iter(range(1000))
@@ -39,7 +39,7 @@ def rendered(bench: Bench) -> list[Result]:
             }
         )
     middle = {name: median(runs) if runs else None for name, runs in found.items()}
-    words = "rendered JPEG, 16 connections"
+    words = "rendered JPEG, 16 connections, 2 workers"
     return [
         rate(
             "rendered", f"{words}, frame cached", middle["new"], middle["their new"], 2, unit="/s"
