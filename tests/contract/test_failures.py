@@ -4,7 +4,7 @@ import gzip
 import json
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 
 import httpx
 import pytest
@@ -64,8 +64,8 @@ def test_wrong_credentials_are_502_and_not_ready(fresh):
 def test_a_file_that_breaks_off_is_not_taken_for_whole(pair):
     server, gateway = pair
     shutil.move(pack_of(server, 4), server.data / "elsewhere")
-    with pytest.raises(httpx.RemoteProtocolError):
-        httpx.get(f"{gateway.root}/studies/{STUDY}", timeout=60)
+    with suppress(httpx.RemoteProtocolError):  # or an error, as long as nothing was sent
+        assert httpx.get(f"{gateway.root}/studies/{STUDY}", timeout=60).status_code >= 500
     metadata = httpx.get(f"{gateway.root}/studies/{STUDY}/metadata")
     assert len(metadata.json()) == 4
 
