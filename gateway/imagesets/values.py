@@ -121,7 +121,7 @@ def _fits(vr: str, value: Any) -> bool:
         if vr in vrs.BYTES:
             return _is_base64(value)
         if vr in vrs.NUMBERS:
-            return value in _FLOATS or _is_base64(value)
+            return _is_float(vr, value) or _is_base64(value)
         return vr == "AT" and _TAG.fullmatch(value) is not None
     values = value if isinstance(value, list) else [value]
     if vr == "SQ":
@@ -131,6 +131,11 @@ def _fits(vr: str, value: Any) -> bool:
     if vr == "AT":
         return all(isinstance(item, str) and _TAG.fullmatch(item) for item in values)
     return vr in vrs.STRINGS and not any(isinstance(item, dict) for item in values)
+
+
+def _is_float(vr: str, text: str) -> bool:
+    """Whether ``text`` is a number that is not finite, and ``vr`` can hold it."""
+    return text in _FLOATS and vr in ("FD", "FL")
 
 
 def _is_base64(text: str) -> bool:
@@ -157,7 +162,7 @@ def _tag(element: Element) -> int:
 
 def _numeric(tag: int, vr: str, value: Any) -> Element:
     values = value if isinstance(value, list) else [value]
-    if isinstance(value, str) and value not in _FLOATS:
+    if isinstance(value, str) and not _is_float(vr, value):
         return tag, "UN", value  # bytes that are no whole number of words, kept as base64
     return tag, vr, [_FLOATS[item] if isinstance(item, str) else item for item in values]
 
