@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from gateway.dicom import elements, tags, vrs
 from gateway.dicom.elements import DataSet, Element
+from gateway.dicom.transfer_syntaxes import OCTET_STREAM
 
 BulkLink = Callable[[str], str]
 """Gives the absolute URI of a bulk value from its path in the data set, ``54000100/1/54001010``."""
@@ -17,6 +18,10 @@ ELSEWHERE: Final = object()
 NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """The characters that an XML 1.0 document cannot have, not even escaped."""
 
+ENCAPSULATED_DOCUMENT: Final = 0x00420011
+
+_DOCUMENT_TYPE: Final = 0x00420012
+_MEDIA_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
 _LINKED_TEXT: Final = frozenset({"LT", "ST", "UC", "UT"})
 
 
@@ -70,3 +75,12 @@ def content(element: Element) -> bytes:
     """The value of an element that ``find`` gives: little-endian, texts in UTF-8."""
     _, vr, value = element
     return base64.b64decode(value) if vr in vrs.BYTES else "\\".join(value).encode()
+
+
+def document_type(dataset: DataSet) -> str:
+    """MIME Type of Encapsulated Document if it is a media type (PS3.3 C.24.2), else that of bytes.
+
+    Without parameters, and of the characters that RFC 6838 4.2 has: it is to stand in a header.
+    """
+    declared = elements.text(dataset, _DOCUMENT_TYPE).lower()
+    return declared if _MEDIA_TYPE.fullmatch(declared) else OCTET_STREAM

@@ -30,11 +30,15 @@ _ANIMATED_AT_A_TIME: Final = 1  # all frames of an animation are in memory until
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One picture or document; ``path`` is where it is by itself, below the service root."""
+    """One picture or document; ``path`` is where it is by itself, below the service root.
+
+    A ``foreign`` one is what somebody else has written, byte for byte.
+    """
 
     media_type: str
     content: bytes
     path: str
+    foreign: bool = False
 
 
 Job: TypeAlias = Callable[[], Awaitable[Part]]

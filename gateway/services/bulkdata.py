@@ -1,13 +1,12 @@
 """Retrieve Bulk Data and Pixel Data (PS3.18 10.4.1.1.5 and 10.4.1.1.6): one value, or all."""
 
-import re
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, TypeAlias
 
-from gateway.dicom import bulkdata, elements, tags
+from gateway.dicom import bulkdata, tags
 from gateway.dicom.bulkdata import ELSEWHERE
 from gateway.dicom.elements import DataSet, Element
 from gateway.dicom.image import pixel_element
@@ -24,10 +23,8 @@ from gateway.services.library import Library
 from gateway.services.metadata import described, links
 from gateway.services.pixeldata import Part, PixelData, follows_from, is_one_part
 
-_ENCAPSULATED_DOCUMENT: Final = "00420011"
-_DOCUMENT_TYPE: Final = 0x00420012
+_ENCAPSULATED_DOCUMENT: Final = tags.hex8(bulkdata.ENCAPSULATED_DOCUMENT)
 _AT_ONCE: Final = 100
-_MEDIA_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +232,5 @@ def _pixels(instance: Instance) -> _Value:
 
 
 def _media_type(dataset: DataSet, path: str) -> str:
-    """What an encapsulated document says it is, if that is a media type; else bytes."""
-    if path != _ENCAPSULATED_DOCUMENT:
-        return OCTET_STREAM
-    declared = elements.text(dataset, _DOCUMENT_TYPE).lower()
-    return declared if _MEDIA_TYPE.fullmatch(declared) else OCTET_STREAM
+    """What an encapsulated document says it is; all else is bytes."""
+    return bulkdata.document_type(dataset) if path == _ENCAPSULATED_DOCUMENT else OCTET_STREAM

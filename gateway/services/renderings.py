@@ -4,18 +4,16 @@ The kinds are told apart here and nowhere else: for one more, ``offers`` and ``j
 """
 
 import base64
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from typing import Final, TypeAlias, assert_never
 
-from gateway.dicom import elements
+from gateway.dicom import bulkdata, elements
 from gateway.dicomweb.negotiation import Representation
 from gateway.dicomweb.rendered import Parameters
 from gateway.dicomweb.renditions import ANIMATIONS, STILLS, TEXT, TEXTS
-from gateway.dicomweb.representations import OCTET_STREAM
 from gateway.dicomweb.resources import instance_url
 from gateway.imagesets.document import Instance
 from gateway.rendering import report_html, report_text
@@ -25,9 +23,6 @@ from gateway.services.albums import Album, Job, Part, Studio
 from gateway.services.presentations import Presentation
 from gateway.settings import GatewaySettings
 
-_DOCUMENT: Final = 0x00420011
-_DOCUMENT_TYPE: Final = 0x00420012
-_MEDIA_TYPE: Final = re.compile(r"[a-z]+/[a-z0-9.+-]+")
 _PROPER_STILLS: Final = tuple(kind for kind in STILLS if kind not in ANIMATIONS)
 
 
@@ -75,7 +70,7 @@ class Renderings:
             case Category.VIDEO:
                 return _whole(video_type(instance), numbers)
             case Category.DOCUMENT:
-                return _whole(_document_type(instance), numbers)
+                return _whole(bulkdata.document_type(instance.dataset()), numbers)
             case Category.REPORT:
                 return Offers() if numbers else Offers(TEXTS, TEXTS)
             case Category.PRESENTATION | Category.OTHER:
@@ -182,9 +177,10 @@ class Renderings:
         return Part(f"{media_type}; charset=utf-8", content, _path(instance))
 
     async def _document(self, instance: Instance) -> Part:
-        element = elements.find(instance.dataset(), _DOCUMENT)
+        dataset = instance.dataset()
+        element = elements.find(dataset, bulkdata.ENCAPSULATED_DOCUMENT)
         content = await self._studio.compute.run(base64.b64decode, element[2] if element else "")
-        return Part(_document_type(instance), content, _path(instance))
+        return Part(bulkdata.document_type(dataset), content, _path(instance), foreign=True)
 
 
 def _written(instance: Instance, media_type: str, root: str) -> bytes:
@@ -199,12 +195,6 @@ def _written(instance: Instance, media_type: str, root: str) -> bytes:
 def _whole(media_type: str, numbers: Sequence[int]) -> Offers:
     """What has no pictures of frames goes out as it is."""
     return Offers() if numbers else Offers((media_type,), (media_type,))
-
-
-def _document_type(instance: Instance) -> str:
-    """MIME Type of Encapsulated Document, if it is one (PS3.3 C.24.2)."""
-    stated = elements.text(instance.dataset(), _DOCUMENT_TYPE).lower()
-    return stated if _MEDIA_TYPE.fullmatch(stated) else OCTET_STREAM
 
 
 def _path(instance: Instance) -> str:

@@ -4,21 +4,16 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.dicomweb import multipart
-from gateway.dicomweb.representations import OCTET_STREAM
 from gateway.dicomweb.resources import bulk_frames
 from gateway.services.bulkdata import BulkAnswer
 from gateway.services.pixeldata import Part
 from gateway.web import context, entities, frames
-from gateway.web.streams import plain, stream
-
-_HARMLESS: Final = frozenset({OCTET_STREAM, "application/pdf"})
-"""What browsers do not run in the name of this origin; a PDF in a sandbox would not be shown."""
+from gateway.web.streams import guarded, plain, stream
 
 
 async def bulkdata(request: Request) -> Response:
@@ -54,7 +49,7 @@ async def _respond(request: Request, answer: BulkAnswer) -> Response:
             source = _single(answer.parts, part.content)
             response = await stream(request, source, part.representation.content_type)
             response.headers["Content-Length"] = str(part.length)
-            return response
+            return guarded(response)
         answer = replace(answer, parts=_again(part, answer.parts))
     kind = multipart.content_type(mark, answer.first.media_type)
     response = await stream(request, _parts(answer, mark), kind)
@@ -67,11 +62,7 @@ def _at_once(part: Part, content: bytes, mark: str) -> Response:
     """A value that is held in one piece: its length is known, and what a Range asks of it."""
     kind = part.representation.content_type
     if not part.representation.multipart:
-        response = plain(content, kind)
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        if part.representation.media_type not in _HARMLESS:
-            response.headers["Content-Security-Policy"] = "sandbox"
-        return response
+        return guarded(plain(content, kind))
     body = multipart.body(mark, kind, [content], part.uri)
     return plain(body, multipart.content_type(mark, part.representation.media_type))
 

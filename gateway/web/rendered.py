@@ -15,7 +15,7 @@ from gateway.services.albums import Part
 from gateway.services.rendered import RenderedAnswer, Wanted
 from gateway.web import context, entities, repeats
 from gateway.web.repeats import Source
-from gateway.web.streams import plain, stream
+from gateway.web.streams import guarded, plain, stream
 
 _Result = TypeVar("_Result")
 
@@ -49,7 +49,7 @@ async def thumbnail(request: Request) -> Response:
     if part is None:
         return Response(status_code=_LEFT)
     repeats.note(request.scope, Source(ground, partial(service.shelf.content, tag)))
-    return _alone(part, context.root(request))
+    return alone(part, context.root(request))
 
 
 def _wanted(request: Request, given: parameters.Parameters) -> Wanted:
@@ -82,14 +82,17 @@ async def _response(request: Request, answer: RenderedAnswer) -> Response:
     root = context.root(request)
     if not answer.multipart:
         await answer.rest.aclose()
-        return _alone(answer.first, root)
+        return alone(answer.first, root)
     mark = await entities.boundary(request)
     kind = multipart.content_type(mark, answer.first.media_type.partition(";")[0])
     return await stream(request, _parts(answer, mark, root), kind)
 
 
-def _alone(part: Part, root: str) -> Response:
+def alone(part: Part, root: str) -> Response:
+    """A part without an envelope; ``root`` is the service root of where it is by itself."""
     response = plain(part.content, part.media_type)
+    if part.foreign:
+        guarded(response)
     if part.path:
         response.headers["Content-Location"] = below(root, part.path)
     return response

@@ -3,14 +3,21 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
 from contextlib import aclosing
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from gateway.dicomweb.representations import OCTET_STREAM
+
+_Response = TypeVar("_Response", bound=Response)
+
 CLIENT_CLOSED_REQUEST: Final = 499
 """The status, for the log alone, of what nobody waits for any longer."""
+
+_HARMLESS: Final = frozenset({OCTET_STREAM, "application/pdf"})
+"""What browsers do not run in the name of this origin; a PDF in a sandbox would not be shown."""
 
 
 class Source(Protocol):
@@ -149,3 +156,11 @@ async def stream(
 def plain(content: bytes, content_type: str) -> Response:
     """A small answer: one message, a true Content-Length."""
     return Response(content, headers={"Content-Type": content_type})
+
+
+def guarded(response: _Response) -> _Response:
+    """``response``, of what others have written: no browser runs it in the name of this origin."""
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if response.headers["Content-Type"].partition(";")[0] not in _HARMLESS:
+        response.headers["Content-Security-Policy"] = "sandbox"
+    return response

@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from gateway.dicomweb import uri as parameters, warnings
 from gateway.dicomweb.representations import DICOM
-from gateway.dicomweb.resources import below, instance_url
+from gateway.dicomweb.resources import instance_url
 from gateway.services.instances import InstancesAnswer
-from gateway.web import context, entities
+from gateway.web import context, entities, rendered
 from gateway.web.streams import Stream, begun, plain
 
 _WHOLE: Final = 16 << 20
@@ -39,10 +39,8 @@ async def wado(request: Request) -> Response:
         response = await _file(answer)
         response.headers["Content-Location"] = instance_url(root, **uids)
         return response
-    response = plain(answer.content, answer.media_type)
+    response = rendered.alone(answer, root)
     response.headers["Vary"] = "Accept-Charset"
-    if answer.path:
-        response.headers["Content-Location"] = below(root, answer.path)
     if asked.unsupported:
         response.headers["Warning"] = warnings.annotations(asked.unsupported)
     return response

@@ -327,19 +327,6 @@ def test_bytes_of_an_instance_are_its_bulk_data(app):
     assert [part.content for part in multipart.parse(response)] == [b"".join(FRAMES)]
 
 
-@pytest.mark.parametrize(
-    ("kind", "policy"), [("text/html", "sandbox"), ("application/pdf", None), ("", None)]
-)
-def test_a_document_runs_nothing_in_the_name_of_the_gateway(app, remote, kind, policy):
-    document = {"EncapsulatedDocument": "AAAA", "MIMETypeOfEncapsulatedDocument": kind}
-    remote.add(image_set("1.2.3", "1.2.3.2", instance("1.2.3.2.1", **document)))
-    path = "/dicomweb/studies/1.2.3/series/1.2.3.2/instances/1.2.3.2.1/bulkdata/00420011"
-    response, _ = visit(app, path)
-    assert response.headers["content-type"].partition(";")[0] == kind or "application/octet-stream"
-    assert response.headers.get("content-security-policy") == policy
-    assert response.headers["x-content-type-options"] == "nosniff"
-
-
 def test_an_answer_that_is_not_complete_says_so(app, remote):
     document = {
         "EncapsulatedDocument": base64.b64encode(bytes(3000)).decode(),
