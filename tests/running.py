@@ -4,8 +4,6 @@ import gzip
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -18,6 +16,7 @@ from gateway import serving
 from gateway.app import create_app
 from gateway.remote.client import HealthImagingClient
 from gateway.settings import GatewaySettings, load
+from tests.forked import Forked
 
 ROLE = "arn:aws:iam::123456789012:role/ImportJobDataAccessRole"
 
@@ -41,13 +40,13 @@ class HealthImaging:
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "gateway", "healthimaging", "--data", str(self.data)]
+        command = ["healthimaging", "--data", str(self.data)]
         for name, folder in self._mounts.items():
             command += ["--mount", f"{name}={folder}"]
         command += self._arguments
         environment = os.environ | self._environment
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-        assert self.process.stdout.readline(), "the embedded HealthImaging did not start"
+        self.process = Forked(*command, environment=environment)
+        assert self.process.readline(), "the embedded HealthImaging did not start"
         self.known = json.loads((self.data / "healthimaging.json").read_text())
         self.datastore_id = self.known["datastoreId"]
         self.connection = {k: v for k, v in self.known.items() if k != "datastoreId"}
@@ -71,13 +70,11 @@ class HealthImaging:
     def stop(self) -> int:
         self._close_clients()
         self.process.send_signal(signal.SIGTERM)
-        self.process.stdout.close()
         return self.process.wait(30)
 
     def kill(self) -> None:
         self._close_clients()
         self.process.kill()
-        self.process.stdout.close()
         self.process.wait(30)
 
     def stop_hard_after(self, seconds: float) -> None:

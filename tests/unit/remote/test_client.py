@@ -328,7 +328,8 @@ def test_a_closed_client_makes_no_more_calls(server):
 
     async def main():
         call = asyncio.create_task(metadata(client))
-        await asyncio.sleep(0.05)
+        while not server.requests:  # noqa: ASYNC110  another thread tells
+            await asyncio.sleep(0.01)
         await client.close()
         assert await call == b"x"  # what was under way is waited for
         with pytest.raises(RuntimeError):
@@ -375,7 +376,7 @@ def test_the_loop_goes_on_while_a_call_waits(server):
             ticks += 1
         return ticks
 
-    assert ask(server, race, Answer(b"x", delay=0.3)) > 5
+    assert ask(server, race, Answer(b"x", delay=0.3)) > 1
 
 
 def test_without_an_endpoint_the_host_is_that_of_aws(monkeypatch):
