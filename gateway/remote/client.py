@@ -1,4 +1,4 @@
-"""HealthImaging over the network: frames and documents by signed requests, the rest by boto3."""
+"""HealthImaging over the network: what viewers wait for by signed requests, the rest by boto3."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials as StaticCredentials
 
 from gateway.errors import NotFound
-from gateway.remote import quotas
+from gateway.remote import pages, quotas
 from gateway.remote.api import OpenFrame, Summary, Urgency
 from gateway.remote.calls import Calls
 from gateway.remote.credentials import Credentials
@@ -66,21 +66,34 @@ class HealthImagingClient:
             action, lambda: loop.run_in_executor(self._threads, call), urgency
         )
 
+    async def _post(
+        self,
+        action: str,
+        path: str,
+        query: str = "",
+        body: bytes = b"",
+        urgency: Urgency = Urgency.WAITING,
+    ) -> bytes:
+        """The whole answer to a signed request."""
+
+        async def attempt() -> bytes:
+            return await (await self._wire.post(path, query, body)).whole()
+
+        return await self._calls.make(action, attempt, urgency)
+
     async def search(
         self, datastore_id: str, criteria: Mapping[str, Any]
     ) -> AsyncIterator[list[Summary]]:
         """The pages of SearchImageSets, each fetched when it is asked for."""
-        arguments: dict[str, Any] = {"datastoreId": datastore_id, "maxResults": _PAGE}
-        if criteria:
-            arguments["searchCriteria"] = criteria
+        path = f"/datastore/{_quoted(datastore_id)}/searchImageSets"
+        body, query = orjson.dumps(criteria), f"maxResults={_PAGE}"
         while True:
-            answer = await self._call(
-                "SearchImageSets", lambda: self._client.search_image_sets(**arguments)
-            )
-            yield [_summary(item) for item in answer["imageSetsMetadataSummaries"]]
-            if not answer.get("nextToken"):
+            answer = await self._post("SearchImageSets", path, query, body)
+            found, token = pages.parse(answer)
+            yield found
+            if not token:
                 return
-            arguments["nextToken"] = answer["nextToken"]
+            query = f"maxResults={_PAGE}&nextToken={_quoted(token)}"
 
     async def properties(
         self, datastore_id: str, image_set_id: str, version: int | None
@@ -88,7 +101,7 @@ class HealthImagingClient:
         """What GetImageSet says of an image set."""
         arguments = _named(datastore_id, image_set_id, version)
         answer = await self._call("GetImageSet", lambda: self._client.get_image_set(**arguments))
-        return _summary({**answer, "version": int(answer["versionId"])})
+        return pages.summary({**answer, "version": int(answer["versionId"])})
 
     async def metadata(
         self,
@@ -100,11 +113,7 @@ class HealthImagingClient:
         """The document of an image set, gzip-compressed as it comes."""
         path = _path(datastore_id, image_set_id, "getImageSetMetadata")
         query = "" if version is None else f"version={version}"
-
-        async def attempt() -> bytes:
-            return await (await self._wire.post(path, query)).whole()
-
-        return await self._calls.make("GetImageSetMetadata", attempt, urgency)
+        return await self._post("GetImageSetMetadata", path, query, urgency=urgency)
 
     async def frame(
         self,
@@ -116,11 +125,7 @@ class HealthImagingClient:
         """The bytes of a frame as stored."""
         path = _path(datastore_id, image_set_id, "getImageFrame")
         body = orjson.dumps({"imageFrameId": frame_id})
-
-        async def attempt() -> bytes:
-            return await (await self._wire.post(path, body=body)).whole()
-
-        return await self._calls.make("GetImageFrame", attempt, urgency)
+        return await self._post("GetImageFrame", path, body=body, urgency=urgency)
 
     async def open_frame(
         self,
@@ -192,21 +197,13 @@ def _static(
 
 
 def _path(datastore_id: str, image_set_id: str, operation: str) -> str:
-    store, image_set = (quote(part, safe="-._~") for part in (datastore_id, image_set_id))
-    return f"/datastore/{store}/imageSet/{image_set}/{operation}"
+    return f"/datastore/{_quoted(datastore_id)}/imageSet/{_quoted(image_set_id)}/{operation}"
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="-._~")
 
 
 def _named(datastore_id: str, image_set_id: str, version: int | None) -> dict[str, str]:
     arguments = {"datastoreId": datastore_id, "imageSetId": image_set_id}
     return arguments if version is None else {**arguments, "versionId": str(version)}
-
-
-def _summary(item: Mapping[str, Any]) -> Summary:
-    updated = item.get("updatedAt") or item.get("createdAt")
-    return Summary(
-        item["imageSetId"],
-        item.get("version", 1),
-        updated.timestamp() if updated else 0.0,
-        item.get("isPrimary"),
-        item.get("DICOMTags", {}),
-    )
