@@ -1,4 +1,4 @@
-"""The command line in processes that start at once: forked from one that has imported everything.
+"""Commands in processes that start at once: forked from one that has imported everything.
 
 Such a process is as real as ``python -m gateway``: a process id, signals and an exit status of its
 own, and nothing shared with the tests. What a fresh interpreter does, ``tests/e2e`` shows.
@@ -7,34 +7,52 @@ own, and nothing shared with the tests. What a fresh interpreter does, ``tests/e
 import atexit
 import os
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Mapping
+from importlib import import_module
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NamedTuple
+
+GATEWAY, AWS = "gateway.cli", "awscli.clidriver"
 
 _CONTEXT = get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["gateway.cli", "tests.forked"])
+_CONTEXT.set_forkserver_preload([GATEWAY, AWS, "tests.forked"])
 _RUNNING: set["Forked"] = set()
 
 
-def _main(output: Connection, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
-    from gateway import cli  # noqa: PLC0415 - which the tests' own process need not import
+class Done(NamedTuple):
+    """How a command ended."""
 
-    os.dup2(output.fileno(), 1)
-    output.close()
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def _main(
+    module: str,
+    arguments: tuple[str, ...],
+    environment: dict[str, str],
+    folder: Path,
+    outputs: list[Connection],
+) -> None:
+    for number, output in enumerate(outputs, 1):
+        os.dup2(output.fileno(), number)
+        output.close()
     os.environ.clear()
     os.environ.update(environment)
-    sys.exit(cli.main(arguments))
+    os.chdir(folder)
+    sys.argv = [module, *arguments]
+    sys.exit(import_module(module).main())
 
 
 class Forked:
-    """``gateway`` with these arguments; what of ``subprocess.Popen`` the tests need."""
+    """``main`` of a module with these arguments; what of ``subprocess.Popen`` the tests need."""
 
-    def __init__(self, *arguments: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, module: str, *arguments: str, environment: Mapping[str, str]) -> None:
         self._output, theirs = os.pipe()
-        output = Connection(theirs, readable=False)
-        self._process = _CONTEXT.Process(target=_main, args=(output, arguments, dict(environment)))
-        self._process.start()
-        output.close()
+        self._process = _process(module, arguments, environment, Path.cwd(), theirs)
         _RUNNING.add(self)
 
     @property
@@ -60,15 +78,43 @@ class Forked:
 
     def wait(self, seconds: float) -> int:
         """Wait for its end; its exit status."""
-        self._process.join(seconds)
-        status = self.poll()
-        if status is None:
-            raise TimeoutError(f"process {self.pid} does not end")
-        if self._output >= 0:
-            os.close(self._output)
-            self._output = -1
+        status = _status(self._process, seconds)
+        if self in _RUNNING:
             _RUNNING.discard(self)
+            os.close(self._output)
         return status
+
+
+def run(
+    module: str, *arguments: str, environment: Mapping[str, str], folder: Path, seconds: float = 60
+) -> Done:
+    """Run a command in ``folder`` to its end."""
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        outputs = [os.dup(stdout.fileno()), os.dup(stderr.fileno())]
+        process = _process(module, arguments, environment, folder, *outputs)
+        status = _status(process, seconds)
+        texts = []
+        for file in (stdout, stderr):
+            file.seek(0)
+            texts.append(file.read().decode())
+    return Done(status, *texts)
+
+
+def _process(module, arguments, environment, folder, *outputs):
+    ours = [Connection(output, readable=False) for output in outputs]
+    everything = (module, arguments, dict(environment), folder, ours)
+    process = _CONTEXT.Process(target=_main, args=everything)
+    process.start()
+    for one in ours:
+        one.close()
+    return process
+
+
+def _status(process, seconds):
+    process.join(seconds)
+    if process.exitcode is None:
+        raise TimeoutError(f"process {process.pid} does not end")
+    return process.exitcode
 
 
 @atexit.register

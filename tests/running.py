@@ -16,7 +16,7 @@ from gateway import serving
 from gateway.app import create_app
 from gateway.remote.client import HealthImagingClient
 from gateway.settings import GatewaySettings, load
-from tests.forked import Forked
+from tests.forked import GATEWAY, Forked
 
 ROLE = "arn:aws:iam::123456789012:role/ImportJobDataAccessRole"
 
@@ -45,7 +45,7 @@ class HealthImaging:
             command += ["--mount", f"{name}={folder}"]
         command += self._arguments
         environment = os.environ | self._environment
-        self.process = Forked(*command, environment=environment)
+        self.process = Forked(GATEWAY, *command, environment=environment)
         assert self.process.readline(), "the embedded HealthImaging did not start"
         self.known = json.loads((self.data / "healthimaging.json").read_text())
         self.datastore_id = self.known["datastoreId"]

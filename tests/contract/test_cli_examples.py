@@ -10,16 +10,16 @@ import gzip
 import json
 import os
 import shlex
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
 from tests import files
+from tests.forked import AWS, Done, run
 from tests.running import HealthImaging
 
 DATASTORE = "12345678901234567890123456789012"
@@ -28,6 +28,9 @@ ARN = f"arn:aws:medical-imaging:us-east-1:123456789012:datastore/{DATASTORE}"
 IMAGE_SET = "ea92b0d8838c72a3f25d00d13616f87e"
 TAGGED = "18f88ac7870584f58d56256646b4d92b"
 SERIES = "1.2.840.99999999.84710745.943275268089"
+
+# Not imported, because that would set the variable for all tests.
+DATA = str(Path(*find_spec("awscli").submodule_search_locations) / "data")
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -41,7 +44,7 @@ class Shell:
     folder: Path
     names: dict[str, str] = field(default_factory=dict)
 
-    def start(self, command: str) -> subprocess.CompletedProcess:
+    def start(self, command: str) -> Done:
         for guides, ours in self.names.items():
             command = command.replace(guides, ours)
         program, *arguments = shlex.split(command.replace("\\\n", ""))
@@ -53,18 +56,11 @@ class Shell:
             "AWS_ACCESS_KEY_ID": known["aws_access_key_id"],
             "AWS_SECRET_ACCESS_KEY": known["aws_secret_access_key"],
             "AWS_DEFAULT_REGION": known["region_name"],
+            "AWS_DATA_PATH": DATA,  # as importing awscli sets it
             "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         }
         endpoint = ["--endpoint-url", known["endpoint_url"]]
-        return subprocess.run(
-            [sys.executable, "-m", "awscli", *arguments, *endpoint],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return run(AWS, *arguments, *endpoint, environment=environment, folder=self.folder)
 
     def text(self, command: str) -> str:
         done = self.start(command)
