@@ -48,11 +48,14 @@ def _main(
 
 
 class Forked:
-    """``main`` of a module with these arguments; what of ``subprocess.Popen`` the tests need."""
+    """``main`` of a module with these arguments; what of ``subprocess.Popen`` the tests need.
+
+    Standard output comes here, standard error goes where this process writes its own.
+    """
 
     def __init__(self, module: str, *arguments: str, environment: Mapping[str, str]) -> None:
         self._output, theirs = os.pipe()
-        self._process = _process(module, arguments, environment, Path.cwd(), theirs)
+        self._process = _process(module, arguments, environment, Path.cwd(), theirs, os.dup(2))
         _RUNNING.add(self)
 
     @property

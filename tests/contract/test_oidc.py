@@ -9,6 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import groupby
 
 import httpx
 import pydicom
@@ -106,9 +107,14 @@ class Guarded:
         root = f"{self.server.known['endpoint_url']}/datastore/{self.stores[store]}"
         return f"{root}{self.place}{tail}"
 
-    def get(self, store, bearer, tail=""):
+    def get(self, store, bearer, tail="", late=False):
+        """Ask until the authorizer is in time, as even one in a hurry may not be; or once."""
         headers = {"Authorization": f"Bearer {bearer}"}
-        return httpx.get(self.url(store, tail), headers=headers, timeout=30)
+        for _ in range(1 if late else 20):
+            answer = httpx.get(self.url(store, tail), headers=headers, timeout=30)
+            if answer.status_code != LATE[0]:
+                break
+        return answer
 
     def log(self):
         return self._log.read_text()
@@ -151,7 +157,8 @@ def test_the_authorizer_is_told_who_wants_what(guarded, function):
     operations = {"": "Instance", "/metadata": "InstanceMetadata", "/frames/1": "InstanceFrames"}
     for tail in operations:
         guarded.get("http", bearer, tail)
-    assert function.events == [
+    asked = [event for event, _ in groupby(function.events)]
+    assert asked == [
         {
             "datastoreId": guarded.stores["http"],
             "operation": f"GetDICOM{name}",
@@ -174,7 +181,8 @@ def test_the_authorizer_is_told_who_wants_what(guarded, function):
 )
 @pytest.mark.parametrize("store", ["http", "python"])
 def test_a_token_that_is_refused(guarded, store, changes, expected):
-    assert refusal(guarded.get(store, token(**changes))) == expected
+    answer = guarded.get(store, token(**changes), late=expected is LATE)
+    assert refusal(answer) == expected
 
 
 @pytest.mark.parametrize("store", ["http", "python"])
@@ -205,7 +213,9 @@ def test_too_many_at_a_time_are_refused(guarded):
     count = CONCURRENCY + 4
     bearer = token(sub="sleepy")
     with ThreadPoolExecutor(count) as pool:
-        answers = list(pool.map(lambda _: refusal(guarded.get("python", bearer)), range(count)))
+        answers = list(
+            pool.map(lambda _: refusal(guarded.get("python", bearer, late=True)), range(count))
+        )
     busy = [one for one in answers if one == (429, "ThrottlingException", "Too many requests")]
     late = answers.count(LATE)
     assert late + len(busy) == count
