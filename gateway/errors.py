@@ -41,6 +41,10 @@ class CodecError(GatewayError):
     """A frame cannot be decoded or encoded; the message says why."""
 
 
+class CatalogError(GatewayError):
+    """The catalog's database cannot be read or written now."""
+
+
 class UpstreamError(GatewayError):
     """HealthImaging did not give a usable answer."""
 

@@ -11,12 +11,13 @@ Person names, the texts of which many studies share, have a table of their own, 
 as well, so that wild cards and fuzzy matching look at each of them once.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Double,
     ForeignKey,
     Index,
@@ -41,6 +42,11 @@ _Bytewise: Final = Text().with_variant(postgresql.TEXT(collation="C"), "postgres
 def _text(name: str) -> Column[str]:
     """A column of text, which is empty where there is no value."""
     return Column(name, _Bytewise, nullable=False, default="")
+
+
+def _some(name: str, where: ColumnElement[bool], *columns: ColumnElement[Any]) -> None:
+    """An index of the few rows that meet ``where``."""
+    Index(name, *columns, sqlite_where=where, postgresql_where=where)
 
 
 STORE: Final = Table(
@@ -158,12 +164,35 @@ STUDY: Final = Table(
 a study stand together; ``digest`` is of ``attributes``, the same for the same face.
 
 The newest studies come first: (``order_date`` DESC, ``order_time`` DESC, ``uid``, ``face``), and
-indexes on the columns that are searched go on in that order (they are made by the migration).
+indexes on the columns that are searched go on in that order.
 ``modalities`` and ``sop_classes`` are those of the whole study, sorted and each between
-backslashes: ``\\\\CT\\\\SR\\\\``. ``odd`` says that a column cannot say what the attribute is
+backslashes: ``\\CT\\SR\\``. ``odd`` says that a column cannot say what the attribute is
 (several values, another form), so that the row has to be checked by its attributes whatever it is
 asked for.
 """
+
+_IN_ORDER: Final = (
+    STUDY.c.order_date.desc(),
+    STUDY.c.order_time.desc(),
+    STUDY.c.uid,
+    STUDY.c.face,
+)
+_SEARCHED: Final = (
+    STUDY.c.study_date,
+    STUDY.c.accession_number,
+    STUDY.c.patient_id,
+    STUDY.c.patient_name,
+    STUDY.c.referring_physician,
+    STUDY.c.patient_birth_date,
+    STUDY.c.study_id,
+    STUDY.c.study_description,
+)
+
+Index("study_by_order", STUDY.c.store, *_IN_ORDER)
+for _searched in _SEARCHED:
+    Index(f"study_by_{_searched.name}", STUDY.c.store, _searched, *_IN_ORDER)
+_some("study_by_oddness", STUDY.c.odd, STUDY.c.store, *_IN_ORDER)
+_some("study_by_second_face", STUDY.c.face > 0, STUDY.c.store, STUDY.c.uid)
 
 STUDY_MODALITY: Final = Table(
     "study_modality",
@@ -177,7 +206,18 @@ STUDY_MODALITY: Final = Table(
     Column("face", SmallInteger, nullable=False, default=0),
     Index("study_modality_by_study", "study"),
 )
-"""The modalities of a study; an index in the order of results is made by the migration."""
+"""The modalities of a study, each to be walked in the order of results."""
+
+Index(
+    "study_modality_by_order",
+    STUDY_MODALITY.c.store,
+    STUDY_MODALITY.c.modality,
+    STUDY_MODALITY.c.order_date.desc(),
+    STUDY_MODALITY.c.order_time.desc(),
+    STUDY_MODALITY.c.uid,
+    STUDY_MODALITY.c.face,
+    STUDY_MODALITY.c.study,
+)
 
 SERIES: Final = Table(
     "series",
@@ -204,8 +244,11 @@ SERIES: Final = Table(
 """A series as one image set has it, under one face of its study.
 
 Rows of one series stand together by ``order_number`` and ``uid``, the preferred (``rank`` 0) first;
-``instance_count`` is that of the whole series.
+``instance_count`` is that of the whole series. An instance whose modality is another than that of
+its series stands below a row of its own, too.
 """
+
+_some("series_by_oddness", SERIES.c.odd, SERIES.c.study)
 
 INSTANCE: Final = Table(
     "instance",
@@ -225,3 +268,6 @@ INSTANCE: Final = Table(
 )
 """The instances. One that a preferred image set of the study holds as well is ``shadowed`` and
 never in an answer."""
+
+_some("instance_by_oddness", INSTANCE.c.odd, INSTANCE.c.series)
+_some("instance_by_shadow", INSTANCE.c.shadowed, INSTANCE.c.image_set)

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors import (
+    CatalogError,
     CodecError,
     ConfigurationError,
     GatewayError,
@@ -27,6 +28,7 @@ STATUS: Final[dict[type[GatewayError], int]] = {
     NotAcceptable: 406,
     ConfigurationError: 500,
     CodecError: 500,
+    CatalogError: 503,
     UpstreamUnavailable: 503,
     UpstreamDenied: 502,
     UpstreamInvalid: 502,

@@ -25,6 +25,7 @@ EXPECTED = {
     errors.NotAcceptable: 406,
     errors.ConfigurationError: 500,
     errors.CodecError: 500,
+    errors.CatalogError: 503,
     errors.UpstreamError: 502,
     errors.UpstreamDenied: 502,
     errors.UpstreamInvalid: 502,

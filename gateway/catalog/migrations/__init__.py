@@ -1,0 +1,1 @@
+"""Changes of the catalog's tables, one module each, for Alembic."""
