@@ -62,7 +62,10 @@ class HealthImaging(Protocol):
     """
 
     def search(
-        self, datastore_id: str, criteria: Mapping[str, Any]
+        self,
+        datastore_id: str,
+        criteria: Mapping[str, Any],
+        urgency: Urgency = Urgency.WAITING,
     ) -> AsyncIterator[list[Summary]]:
         """The pages of SearchImageSets for ``criteria``, fetched as they are asked for."""
         ...

@@ -82,13 +82,16 @@ class HealthImagingClient:
         return await self._calls.make(action, attempt, urgency)
 
     async def search(
-        self, datastore_id: str, criteria: Mapping[str, Any]
+        self,
+        datastore_id: str,
+        criteria: Mapping[str, Any],
+        urgency: Urgency = Urgency.WAITING,
     ) -> AsyncIterator[list[Summary]]:
         """The pages of SearchImageSets, each fetched when it is asked for."""
         path = f"/datastore/{_quoted(datastore_id)}/searchImageSets"
         body, query = orjson.dumps(criteria), f"maxResults={_PAGE}"
         while True:
-            answer = await self._post("SearchImageSets", path, query, body)
+            answer = await self._post("SearchImageSets", path, query, body, urgency)
             found, token = pages.parse(answer)
             yield found
             if not token:

@@ -14,11 +14,12 @@ from gateway.dicom.elements import Element
 from gateway.dicomweb.query import Query
 
 _STUDY_DATE: Final = (0x00080020,)
+_STUDY_UID: Final = (0x0020000D,)
 _SERIES_UID: Final = (0x0020000E,)
 
 _EXACT: Final = (
     # The most selective first.
-    ((0x0020000D,), "DICOMStudyInstanceUID"),
+    (_STUDY_UID, "DICOMStudyInstanceUID"),
     (_SERIES_UID, "DICOMSeriesInstanceUID"),
     ((0x00080050,), "DICOMAccessionNumber"),
     ((0x00100020,), "DICOMPatientId"),
@@ -35,11 +36,13 @@ _ZONES_APART: Final = 2
 class Plan:
     """The searches whose results together hold every match.
 
-    ``complete`` says that each study found is found as a whole, with all of its series.
+    ``complete`` says that each study found is found as a whole, with all of its series; ``study``
+    is the only one that is looked for, ``""`` if it is not known which that is.
     """
 
     searches: tuple[Mapping[str, Any], ...]
     complete: bool
+    study: str = ""
 
 
 def plan(query: Query) -> Plan:
@@ -48,9 +51,10 @@ def plan(query: Query) -> Plan:
         values = query.matches.get(path, ())
         exact = all(_is_exact(value, query) for value in values)
         if values and len(values) <= _MAX_SEARCHES and exact:
-            short = (value.strip() for value in values if len(value) <= _MAX_LENGTH)
+            short = [value.strip() for value in values if len(value) <= _MAX_LENGTH]
             filters = [({"values": [{name: value}], "operator": "EQUAL"}) for value in short]
-            return Plan(tuple({"filters": [item]} for item in filters), path != _SERIES_UID)
+            study = short[0] if path == _STUDY_UID and len(short) == 1 else ""
+            return Plan(tuple({"filters": [item]} for item in filters), path != _SERIES_UID, study)
     dates = query.matches.get(_STUDY_DATE, ())
     bounds = ranges.bounds("DA", dates[0]) if len(dates) == 1 else None
     if bounds is None:

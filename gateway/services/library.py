@@ -5,10 +5,8 @@ one counts, then the newest. Whether those that are not primary count at all is 
 """
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -24,18 +22,14 @@ from gateway.imagesets.document import ImageSet, Instance
 from gateway.remote.api import HealthImaging, Summary, Urgency
 from gateway.services.ahead import Room, ordered
 from gateway.services.arrivals import Arrivals, Follower, Source
+from gateway.services.studies import Studies, Study
 from gateway.settings import GatewaySettings
 from gateway.telemetry.metrics import Metrics
 
-_LISTED_BYTES: Final = 16 << 20
+_PINNED_BYTES: Final = 1 << 20
 _SUMMARY_BYTES: Final = 2_000
 MAX_IMAGE_SETS: Final = 5_000
 _SERIES_UID: Final = "DICOMSeriesInstanceUID"
-
-
-@dataclass(frozen=True, slots=True)
-class _Listing:
-    summaries: tuple[Summary, ...]
 
 
 def by_preference(summaries: Iterable[Summary]) -> list[Summary]:
@@ -57,7 +51,6 @@ class Library:
     ) -> None:
         """Frames are kept in ``tiers``, those of the application, or in some of its own."""
         self._remote = remote
-        self._ttl = settings.search_ttl
         self._policy = settings.image_set_policy
         self._ahead = settings.fetch_ahead
         self.room = Room(settings.stream_ahead_mb << 20)
@@ -66,15 +59,17 @@ class Library:
         )
         self._tiers = tiers or Tiers(settings, Metrics(CollectorRegistry()))
         self._arrivals = Arrivals(self._tiers.put)
-        self._studies: MemoryCache[_Listing] = MemoryCache(
-            _LISTED_BYTES, lambda listing: _SUMMARY_BYTES * (1 + len(listing.summaries))
-        )
+        self._studies = Studies(self._look_up, settings.search_ttl)
+        self._pinned: MemoryCache[Summary] = MemoryCache(_PINNED_BYTES, lambda _: _SUMMARY_BYTES)
 
     def search(
-        self, datastore_id: str, criteria: Mapping[str, Any]
+        self,
+        datastore_id: str,
+        criteria: Mapping[str, Any],
+        urgency: Urgency = Urgency.WAITING,
     ) -> AsyncIterator[list[Summary]]:
         """The pages of a search, never from a cache; of the image sets that count."""
-        return self._counting(self._remote.search(datastore_id, criteria))
+        return self._counting(self._remote.search(datastore_id, criteria, urgency))
 
     async def _counting(
         self, pages: AsyncIterator[list[Summary]]
@@ -98,7 +93,7 @@ class Library:
 
     def moment(self) -> int:
         """Changes whenever what is not pinned to a version has to be looked up anew."""
-        return int(time.monotonic() / self._ttl) if self._ttl else time.monotonic_ns()
+        return self._studies.moment()
 
     async def pinned(
         self, datastore_id: str, image_set_id: str, version: int | None, as_of: int | None = None
@@ -109,13 +104,13 @@ class Library:
             NotFound: it does not exist.
         """
 
-        async def fetch() -> _Listing:
-            return _Listing((await self._remote.properties(datastore_id, image_set_id, version),))
+        async def fetch() -> Summary:
+            return await self._remote.properties(datastore_id, image_set_id, version)
 
         if version is not None and self._policy != "flag":
             return Summary(image_set_id, version, 0.0, None, {})
         key = (datastore_id, image_set_id, version, self.moment() if as_of is None else as_of)
-        return (await self._studies.get(key, fetch)).summaries[0]
+        return await self._pinned.get(key, fetch)
 
     async def held(self, address: Address) -> tuple[Summary, ...]:
         """The image sets that may hold what is at ``address``, the preferred first.
@@ -153,22 +148,26 @@ class Library:
     ) -> tuple[Summary, ...]:
         """The image sets of a study that count, the preferred first; looked up anew after a moment.
 
-        What has been looked up at the moment ``as_of`` is not looked up again.
+        What is retrieved, ``as_of`` a moment, does not wait for that; and they stay the same then.
         """
+        place = datastore_id, study
+        if as_of is None:
+            return await self._studies.recent(place)
+        return await self._studies.at(place, as_of)
 
-        async def fetch() -> _Listing:
-            criteria = {
-                "filters": [{"values": [{"DICOMStudyInstanceUID": study}], "operator": "EQUAL"}]
-            }
-            found: list[Summary] = []
-            async for page in self.search(datastore_id, criteria):
-                found += page
-                if len(found) >= MAX_IMAGE_SETS:
-                    break
-            return _Listing(tuple(by_preference(found)))
+    async def study_now(self, datastore_id: str, study: str) -> tuple[Summary, ...]:
+        """The same, looked up for this; what is retrieved next is read by it."""
+        return await self._studies.now((datastore_id, study))
 
-        key = (datastore_id, study, self.moment() if as_of is None else as_of)
-        return (await self._studies.get(key, fetch)).summaries
+    async def _look_up(self, place: Study, urgency: Urgency) -> tuple[Summary, ...]:
+        datastore_id, study = place
+        only = {"values": [{"DICOMStudyInstanceUID": study}], "operator": "EQUAL"}
+        found: list[Summary] = []
+        async for page in self.search(datastore_id, {"filters": [only]}, urgency):
+            found += page
+            if len(found) >= MAX_IMAGE_SETS:
+                break
+        return tuple(by_preference(found))
 
     async def batches(self, address: Address) -> AsyncGenerator[list[Instance], None]:
         """The instances at ``address``, those of one series at a time, sorted by their number.
@@ -261,6 +260,7 @@ class Library:
         await self._documents.close()
         await self._arrivals.close()
         await self._studies.close()
+        await self._pinned.close()
         await self._remote.close()
 
 

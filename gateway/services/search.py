@@ -181,8 +181,11 @@ class Search:
         before it had seen everything.
         """
         plan = planner.plan(asked.query)
-        if study := _only_study(asked.query):
-            summaries = await self._library.study(asked.datastore_id, study)
+        if study := plan.study:
+            # Who asks for what is below a study has found it; anybody else asks what is there now.
+            below = _WITHIN_STUDY in asked.query.within
+            look_up = self._library.study if below else self._library.study_now
+            summaries = await look_up(asked.datastore_id, study)
             if len(summaries) < min(self._max_image_sets, MAX_IMAGE_SETS):
                 return list(summaries), plan.complete, False
         found, truncated = await self._collect(asked.datastore_id, plan.searches)
@@ -202,16 +205,6 @@ class Search:
                     return found, True
                 found += page
         return found, False
-
-
-def _only_study(query: Query) -> str:
-    """The study in whose resource the query is asked, ``""`` if it is in none.
-
-    What is below a study is looked for as it is retrieved: among the image sets that the study has
-    at this moment.
-    """
-    [study] = query.matches.get((_WITHIN_STUDY,), ("",))[:1]
-    return study if _WITHIN_STUDY in query.within else ""
 
 
 def _key(asked: Asked, listing: Listing) -> tuple[str, ...]:

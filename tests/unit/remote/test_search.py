@@ -51,8 +51,10 @@ def dates(low, high):
 def test_a_key_that_is_compared_exactly_is_one_search(keyword):
     name, value = EXACT[keyword]
     complete = keyword != "SeriesInstanceUID"
+    study = value if keyword == "StudyInstanceUID" else ""
     for given_key in (keyword, tags.hex8(tags.by_keyword(keyword).tag)):
-        assert plan(parse((given_key, f" {value} "))) == Plan((equal(name, value),), complete)
+        found = plan(parse((given_key, f" {value} ")))
+        assert found == Plan((equal(name, value),), complete, study)
 
 
 @pytest.mark.parametrize(("first", "second"), list(combinations(EXACT, 2)))
@@ -72,7 +74,12 @@ def test_a_key_is_searched_rather_than_a_date(keyword):
 def test_the_uids_of_the_path_are_searched():
     uids = {0x0020000D: "1.2.3"}
     found = plan(parse(("Modality", "CT"), level=Level.SERIES, uids=uids))
-    assert found == Plan((equal("DICOMStudyInstanceUID", "1.2.3"),), True)
+    assert found == Plan((equal("DICOMStudyInstanceUID", "1.2.3"),), True, "1.2.3")
+
+
+@pytest.mark.parametrize("value", ["1.2.3,1.2.4", "*", ""])
+def test_a_study_that_is_not_the_only_one_is_none(value):
+    assert plan(parse(("StudyInstanceUID", value))).study == ""
 
 
 @pytest.mark.parametrize("separator", [",", "\\"])

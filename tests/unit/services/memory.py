@@ -235,7 +235,10 @@ class MemoryHealthImaging:
                 raise self.failures[name]
 
     async def search(
-        self, datastore_id: str, criteria: Mapping[str, Any]
+        self,
+        datastore_id: str,
+        criteria: Mapping[str, Any],
+        urgency: Urgency = Urgency.WAITING,
     ) -> AsyncIterator[list[Summary]]:
         names = [name for name, tags in self._index.items() if _meets(tags, criteria)]
         found = [self._sets[name][0] for name in names]

@@ -6,7 +6,18 @@ import pytest
 from hypothesis import example, given, settings as hypothesis_settings, strategies as st
 
 from gateway.dicomweb.query import Level
-from tests.unit.services.memory import MemoryHealthImaging, image_set, instance
+from gateway.dicomweb.resources import Address
+from gateway.services.compute import Compute
+from gateway.services.search import Search
+from tests.unit.services.memory import (
+    DATASTORE,
+    MemoryHealthImaging,
+    answers,
+    image_set,
+    instance,
+    settings,
+    with_library,
+)
 from tests.unit.services.searching import (
     INSTANCE,
     SERIES,
@@ -69,6 +80,25 @@ def test_the_calls_that_a_query_causes(text, level, searches, documents):
     asked = [_criterion(criteria) for name, criteria in remote.calls if name == "search"]
     assert asked == searches
     assert remote.count("metadata") == documents
+
+
+def test_opening_a_study_costs_one_search():
+    remote, limits = hospital(), settings(search_ttl=60.0)
+
+    async def scenario(library):
+        compute = Compute(1)
+        service = Search(library, compute, limits, answers())
+        opening = ("StudyInstanceUID=1", STUDY, None), ("", SERIES, "1"), ("", INSTANCE, "1")
+        for text, level, study in opening:
+            assert (await answered(service, parse(text, level, study))).results
+        address = Address(DATASTORE, "1", as_of=library.moment())
+        assert [one async for batch in library.batches(address) for one in batch]
+        assert remote.count("search") == 1
+        await answered(service, parse("StudyInstanceUID=1"))
+        assert remote.count("search") == 2  # whoever searches sees what is there now
+        await compute.close()
+
+    with_library(remote, scenario, search_ttl=60.0)
 
 
 def _criterion(criteria):
