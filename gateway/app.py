@@ -28,6 +28,7 @@ from gateway.services.rendered import Rendered
 from gateway.services.search import Search
 from gateway.services.uri import Uri
 from gateway.settings import GatewaySettings
+from gateway.telemetry.calls import Calls
 from gateway.telemetry.metrics import Metrics
 from gateway.web.compression import Compression
 from gateway.web.context import Services
@@ -67,7 +68,9 @@ def create_app(
     """
     metrics = Metrics(CollectorRegistry())
     tiers = Tiers(settings, metrics)
-    library = Library(remote or HealthImagingClient(settings), settings, tiers)
+    remote = remote or HealthImagingClient(settings)
+    metrics.registry.register(Calls(remote.report))
+    library = Library(remote, settings, tiers)
     compute = Compute(settings.decode_threads)
     frames = Frames(library, compute, settings.fetch_ahead)
     prefetch = Prefetch(library, settings)

@@ -1,11 +1,12 @@
 """The port through which the gateway asks HealthImaging; ``client`` is its adapter over boto3."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
 from gateway.errors import UpstreamUnavailable
+from gateway.telemetry.calls import Action
 
 
 class Urgency(Enum):
@@ -108,6 +109,10 @@ class HealthImaging(Protocol):
 
     async def check(self, datastore_id: str) -> None:
         """Return if the data store is there and active."""
+        ...
+
+    def report(self) -> Iterable[Action]:
+        """What has become of the calls so far, by action."""
         ...
 
     async def close(self) -> None:

@@ -28,6 +28,11 @@ class Bucket:
         """Calls per second, at the moment."""
         return self._limit.rate * self._share
 
+    def present(self, now: float) -> float:
+        """Calls per second, by ``now``."""
+        self._fill(now)
+        return self.rate
+
     @property
     def burst(self) -> float:
         """Calls at once after a pause."""

@@ -42,14 +42,21 @@ class Calls:
                 self._ended.set()
 
     async def begin(
-        self, action: str, attempt: Callable[[], Awaitable[_Result]], urgency: Urgency
+        self,
+        action: str,
+        attempt: Callable[[], Awaitable[_Result]],
+        urgency: Urgency,
+        flow: str = "",
     ) -> tuple[_Result, Turn]:
-        """The same, with a turn that the caller ends when it has done with the result."""
+        """The same, with a turn that the caller ends when it has done with the result.
+
+        Calls of different flows take turns.
+        """
         if self._ended is not None:
             raise RuntimeError("The client is closed")
         number, paid = 1, None
         while True:
-            turn = await self._scheduler.turn(action, urgency, again=number > 1)
+            turn = await self._scheduler.turn(action, urgency, again=number > 1, flow=flow)
             try:
                 result = await attempt()
             except FAILURES as error:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
@@ -24,6 +24,7 @@ from gateway.remote.schedule import Schedule
 from gateway.remote.scheduler import Scheduler, Turn
 from gateway.remote.wire import Answer, Wire
 from gateway.settings import GatewaySettings
+from gateway.telemetry.calls import Action
 
 _Result = TypeVar("_Result")
 
@@ -56,7 +57,8 @@ class HealthImagingClient:
         )
         limits = quotas.share(quotas.parse(settings.quotas), settings.workers)
         schedule = Schedule(limits, slots, settings.queue_seconds, time.monotonic())
-        self._calls = Calls(Scheduler(schedule), Retries(settings.max_attempts))
+        self._scheduler = Scheduler(schedule)
+        self._calls = Calls(self._scheduler, Retries(settings.max_attempts))
 
     async def _call(
         self, action: str, call: Callable[[], _Result], urgency: Urgency = Urgency.WAITING
@@ -141,7 +143,7 @@ class HealthImagingClient:
         path = _path(datastore_id, image_set_id, "getImageFrame")
         body = orjson.dumps({"imageFrameId": frame_id})
         answer, turn = await self._calls.begin(
-            "GetImageFrame", lambda: self._wire.post(path, body=body), urgency
+            "GetImageFrame", lambda: self._wire.post(path, body=body), urgency, flow=image_set_id
         )
         return _ArrivingFrame(answer, turn)
 
@@ -153,6 +155,10 @@ class HealthImagingClient:
         status = answer["datastoreProperties"]["datastoreStatus"]
         if status != "ACTIVE":
             raise NotFound(f"The data store is not active but {status}")
+
+    def report(self) -> Iterable[Action]:
+        """What has become of the calls so far."""
+        return self._scheduler.report()
 
     async def close(self) -> None:
         """End threads and connections; calls under way are waited for, open frames break off."""

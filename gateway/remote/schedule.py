@@ -1,9 +1,6 @@
 """Whose turn it is: quotas, calls at a time, and people before work ahead. Without a clock."""
 
-from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from enum import Enum
 from itertools import count
 from math import ceil
 from typing import Final
@@ -11,20 +8,15 @@ from typing import Final
 from gateway.errors import UpstreamUnavailable
 from gateway.remote.api import NotNow, Urgency
 from gateway.remote.buckets import Bucket
+from gateway.remote.queues import Queue, State, Ticket
 from gateway.remote.quotas import Limit
+from gateway.telemetry.calls import Action, Class
 
 _AHEAD_QUEUED: Final = 64
 _AHEAD_SECONDS: Final = 2.0
 _KEPT: Final = 0.5  # of a burst, which work ahead leaves to people
+_LAST: Final = "GetImageFrame"
 _NO_ROOM: Final = "There is no room for work ahead"
-
-
-class State(Enum):
-    """What became of a ticket."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    GONE = "gone"
 
 
 class Lane:
@@ -33,34 +25,29 @@ class Lane:
     ``kept`` is the share of each burst that this lane leaves.
     """
 
-    __slots__ = ("kept", "queued", "queues", "running", "seconds", "slots")
+    __slots__ = ("kept", "queues", "running", "seconds", "slots")
 
     def __init__(self, actions: Iterable[str], slots: int, seconds: float, kept: float) -> None:
         self.slots = slots
         self.seconds = seconds
         self.kept = kept
-        self.queues: dict[str, deque[Ticket]] = {action: deque() for action in actions}
-        self.queued = 0
+        self.queues = {action: Queue(action) for action in sorted(actions, key=_LAST.__eq__)}
         self.running = 0
 
-
-@dataclass(eq=False, slots=True)
-class Ticket:
-    """A place in a queue, then a call that runs; ``until`` is when it is no longer worth it."""
-
-    action: str
-    lane: Lane
-    number: int
-    until: float
-    state: State = State.QUEUED
+    @property
+    def queued(self) -> int:
+        """How many wait."""
+        return sum(map(len, self.queues.values()))
 
 
 class Schedule:
     """The calls to HealthImaging, ``slots`` at a time, each action within its limit.
 
-    People are served in the order of their coming, except that an action whose limit is reached
-    holds up no other. Work ahead runs where nobody waits, on half of the slots, and leaves half of
-    each burst to people.
+    What has to be known before a frame can be asked for goes before frames: those are few calls,
+    of which each holds up a person. Frames are served in turn by their flow, so that somebody's
+    first is not behind somebody else's next hundred. All else is served in the order of its coming,
+    and an action whose limit is reached holds up no other. Work ahead runs where nobody waits, on
+    half of the slots, and leaves half of each burst to people.
     """
 
     def __init__(self, limits: Mapping[str, Limit], slots: int, seconds: float, now: float) -> None:
@@ -68,24 +55,27 @@ class Schedule:
         self._slots = slots
         self._waiting = Lane(limits, slots, seconds, 0.0)
         self._ahead = Lane(limits, slots // 2, min(seconds, _AHEAD_SECONDS), _KEPT)
+        self._lanes = {Urgency.WAITING: self._waiting, Urgency.AHEAD: self._ahead}
+        self._throttles = dict.fromkeys(limits, 0)
         self._numbers = count()
 
-    def enter(self, action: str, urgency: Urgency, now: float, *, again: bool = False) -> Ticket:
+    def enter(
+        self, action: str, urgency: Urgency, now: float, *, again: bool = False, flow: str = ""
+    ) -> Ticket:
         """A ticket for a call; another try (``again``) goes before those that were never tried.
 
         Raises:
             UpstreamUnavailable: its turn would come too late; NotNow if it is AHEAD.
         """
-        lane = self._waiting if urgency is Urgency.WAITING else self._ahead
-        self._check(action, lane, now)
-        ticket = Ticket(action, lane, next(self._numbers), now + lane.seconds)
+        lane = self._lanes[urgency]
         queue = lane.queues[action]
-        if again and queue:
-            ticket.number = queue[0].number  # whoever is first in a queue is judged by its number
-            queue.appendleft(ticket)
-        else:
-            queue.append(ticket)
-        lane.queued += 1
+        try:
+            self._check(action, lane, now)
+        except UpstreamUnavailable:
+            queue.missed += 1
+            raise
+        ticket = Ticket(queue, urgency, next(self._numbers), now, now + lane.seconds)
+        queue.add(ticket, flow, again=again)
         return ticket
 
     def _check(self, action: str, lane: Lane, now: float) -> None:
@@ -101,7 +91,7 @@ class Schedule:
     def due(self, now: float) -> list[Ticket]:
         """The tickets that changed: those that run from now on, and those that are GONE."""
         changed: list[Ticket] = []
-        for lane in (self._waiting, self._ahead):
+        for lane in self._lanes.values():
             if lane.queued:
                 changed += _expired(lane, now)
                 changed += self._started(lane, now)
@@ -112,20 +102,21 @@ class Schedule:
             queue = self._next(lane, now)
             if queue is None:
                 return
-            ticket = _taken_off(queue, State.RUNNING)
-            self._buckets[ticket.action].take()
+            self._buckets[queue.action].take()
             lane.running += 1
-            yield ticket
+            yield queue.start(now)
 
     def _has_slot(self, lane: Lane) -> bool:
         running = self._waiting.running + self._ahead.running
         return running < self._slots and lane.running < lane.slots
 
-    def _next(self, lane: Lane, now: float) -> deque[Ticket] | None:
-        """The queue whose first may go, and has come before all others that may."""
-        found = None
+    def _next(self, lane: Lane, now: float) -> Queue | None:
+        """The queue whose first may go, and has come before all others that may; frames last."""
+        found: Queue | None = None
         for action, queue in lane.queues.items():
-            if queue and (found is None or queue[0].number < found[0].number):
+            if found is not None and action == _LAST:
+                break
+            if queue and (found is None or queue.first.number < found.first.number):
                 found = queue if self._buckets[action].has(now, lane.kept) else found
         return found
 
@@ -133,48 +124,55 @@ class Schedule:
         """Seconds after which ``due`` may change something by itself; None if it will not."""
         moments = [
             moment
-            for lane in (self._waiting, self._ahead)
-            if lane.queued
+            for lane in self._lanes.values()
             for queue in lane.queues.values()
             if queue
-            for moment in self._moments(queue[0], now)
+            for moment in self._moments(lane, queue, now)
         ]
         return max(0.0, min(moments)) if moments else None
 
-    def _moments(self, first: Ticket, now: float) -> Iterable[float]:
-        yield first.until - now
-        if self._has_slot(first.lane):
-            yield self._buckets[first.action].seconds(1, now, first.lane.kept)
+    def _moments(self, lane: Lane, queue: Queue, now: float) -> Iterable[float]:
+        yield queue.oldest.until - now
+        if self._has_slot(lane):
+            yield self._buckets[queue.action].seconds(1, now, lane.kept)
 
     def leave(self, ticket: Ticket) -> None:
         """A call has ended, or nobody waits for its turn any more."""
         if ticket.state is State.RUNNING:
-            ticket.lane.running -= 1
+            self._lanes[ticket.urgency].running -= 1
+            ticket.state = State.GONE
         elif ticket.state is State.QUEUED:
-            ticket.lane.queues[ticket.action].remove(ticket)
-            ticket.lane.queued -= 1
-        ticket.state = State.GONE
+            ticket.queue.leave(ticket)
 
     def throttled(self, action: str, now: float) -> None:
         """HealthImaging refused a call because there were too many."""
+        self._throttles[action] += 1
         self._buckets[action].throttled(now)
 
     def missed(self, ticket: Ticket) -> UpstreamUnavailable:
         """The error of a ticket whose turn did not come in time."""
-        return NotNow(_NO_ROOM) if ticket.lane is self._ahead else _too_many(1.0)
+        return NotNow(_NO_ROOM) if ticket.urgency is Urgency.AHEAD else _too_many(1.0)
+
+    def report(self, now: float) -> Iterable[Action]:
+        """What has become of the calls of each action, and what it may do at the moment."""
+        for action, bucket in self._buckets.items():
+            classes = {
+                urgency.value: _class(lane.queues[action]) for urgency, lane in self._lanes.items()
+            }
+            yield Action(action, bucket.present(now), self._throttles[action], classes)
+
+
+def _class(queue: Queue) -> Class:
+    return Class(len(queue), queue.started, queue.missed, queue.waited)
 
 
 def _expired(lane: Lane, now: float) -> Iterable[Ticket]:
     for queue in lane.queues.values():
-        while queue and queue[0].until <= now:
-            yield _taken_off(queue, State.GONE)
-
-
-def _taken_off(queue: deque[Ticket], state: State) -> Ticket:
-    ticket = queue.popleft()
-    ticket.state = state
-    ticket.lane.queued -= 1
-    return ticket
+        while queue and queue.oldest.until <= now:
+            ticket = queue.oldest
+            queue.leave(ticket)
+            queue.missed += 1
+            yield ticket
 
 
 def _too_many(seconds: float) -> UpstreamUnavailable:

@@ -2,10 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from gateway.remote.api import Urgency
-from gateway.remote.schedule import Schedule, State, Ticket
+from gateway.remote.queues import State, Ticket
+from gateway.remote.schedule import Schedule
+from gateway.telemetry.calls import Action
 
 
 class Turn:
@@ -32,13 +34,15 @@ class Scheduler:
         self._waiting: dict[Ticket, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    async def turn(self, action: str, urgency: Urgency, *, again: bool = False) -> Turn:
-        """Wait until a call may be made.
+    async def turn(
+        self, action: str, urgency: Urgency, *, again: bool = False, flow: str = ""
+    ) -> Turn:
+        """Wait until a call may be made; calls of different flows take turns.
 
         Raises:
             UpstreamUnavailable: that takes too long, or would; NotNow if it is AHEAD.
         """
-        ticket = self._schedule.enter(action, urgency, self._clock(), again=again)
+        ticket = self._schedule.enter(action, urgency, self._clock(), again=again, flow=flow)
         self._proceed()
         if ticket.state is State.QUEUED:
             await self._wait(ticket)
@@ -65,6 +69,10 @@ class Scheduler:
     def throttled(self, action: str) -> None:
         """HealthImaging refused a call because there were too many."""
         self._schedule.throttled(action, self._clock())
+
+    def report(self) -> Iterable[Action]:
+        """What has become of calls so far."""
+        return self._schedule.report(self._clock())
 
     def _proceed(self) -> None:
         now = self._clock()

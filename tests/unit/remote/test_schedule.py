@@ -4,8 +4,9 @@ import pytest
 
 from gateway.errors import UpstreamUnavailable
 from gateway.remote.api import NotNow, Urgency
+from gateway.remote.queues import State
 from gateway.remote.quotas import Limit
-from gateway.remote.schedule import Schedule, State
+from gateway.remote.schedule import Schedule
 
 WAITING, AHEAD = Urgency.WAITING, Urgency.AHEAD
 FAST, SLOW = "GetImageFrame", "SearchImageSets"

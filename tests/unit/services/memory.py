@@ -8,7 +8,7 @@ import asyncio
 import copy
 import gzip
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -19,6 +19,7 @@ from gateway.remote.api import OpenFrame, Summary, Urgency
 from gateway.services.answers import Answers
 from gateway.services.library import Library
 from gateway.settings import GatewaySettings
+from gateway.telemetry.calls import Action
 from gateway.telemetry.metrics import Metrics
 
 DATASTORE = "d" * 32
@@ -302,6 +303,9 @@ class MemoryHealthImaging:
         await self._call("check", datastore_id)
         if datastore_id != DATASTORE:
             raise NotFound("no such data store")
+
+    def report(self) -> Iterable[Action]:
+        return ()
 
     async def close(self) -> None:
         self.closed = True

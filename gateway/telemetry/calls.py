@@ -1,0 +1,74 @@
+"""The calls to HealthImaging, for Prometheus: who waits for its turn, and what is admitted."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Final
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+_LABELS: Final = ["action", "class"]
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """Calls of one urgency: those that wait, and what became of the others; seconds in all."""
+
+    queued: int
+    started: int
+    turned_away: int
+    waited_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """The calls of one action: those that HealthImaging has throttled, and by class.
+
+    ``rate`` is how many a second are made at the most, as things stand.
+    """
+
+    name: str
+    rate: float
+    throttled: int
+    classes: Mapping[str, Class]
+
+
+_HELP: Final = {
+    "queued": "Calls to HealthImaging that wait for their turn.",
+    "started": "Calls that were made, each try counted.",
+    "turned_away": "Calls whose turn would have come, or came, too late.",
+    "waited_seconds": "Seconds that the calls made had waited for their turn.",
+}
+
+
+class Calls(Collector):
+    """Asks ``report`` for numbers whenever somebody collects them."""
+
+    def __init__(self, report: Callable[[], Iterable[Action]]) -> None:
+        self._report = report
+
+    def collect(self) -> Iterator[Metric]:
+        """Families of one number for each action, some for each class of it."""
+        actions = list(self._report())
+        for one in fields(Class):
+            family_of = GaugeMetricFamily if one.name == "queued" else CounterMetricFamily
+            family = family_of(f"gateway_upstream_{one.name}", _HELP[one.name], labels=_LABELS)
+            for action in actions:
+                for name, counts in action.classes.items():
+                    family.add_metric([action.name, name], getattr(counts, one.name))
+            yield family
+        throttled = CounterMetricFamily(
+            "gateway_upstream_throttled",
+            "Calls that HealthImaging refused because there were too many.",
+            labels=["action"],
+        )
+        rate = GaugeMetricFamily(
+            "gateway_upstream_rate",
+            "Calls a second that the gateway makes at the most: less for a while once throttled.",
+            labels=["action"],
+        )
+        for action in actions:
+            throttled.add_metric([action.name], action.throttled)
+            rate.add_metric([action.name], action.rate)
+        yield throttled
+        yield rate
