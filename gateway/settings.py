@@ -164,6 +164,11 @@ class GatewaySettings(BaseSettings):
     rendered_cache_mb: int = Field(
         64, ge=1, description="Memory for finished pictures and documents, in MiB."
     )
+    decoded_cache_mb: int = Field(
+        256,
+        ge=1,
+        description="Memory for decoded frames, which the next rendering of them needs, in MiB.",
+    )
     search_max_image_sets: int = Field(
         10_000,
         ge=50,

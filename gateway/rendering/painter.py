@@ -1,7 +1,9 @@
 """The pictures of one instance: its stored frames decoded, shown, placed, coloured, annotated."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,21 +14,25 @@ from gateway.dicom import transfer_syntaxes as ts
 from gateway.dicom.image import ImagePixel
 from gateway.dicomweb.rendered import Parameters
 from gateway.errors import CodecError
-from gateway.imagesets.document import Instance
 from gateway.rendering import annotation, cine, geometry, icc
-from gateway.rendering.display import Display
 from gateway.rendering.geometry import Plan
 from gateway.rendering.lettering import Lettering
+from gateway.rendering.sitters import Sitter
 from gateway.rendering.voi import Window
 
 Picture = NDArray[np.uint8]
 """``(rows, columns)`` grey or ``(rows, columns, 3)`` RGB."""
 
+Decode: TypeAlias = Callable[[], Samples]
+Keep: TypeAlias = Callable[[Hashable, Decode], Samples]
+"""Gives the samples that are kept under a key, or has them decoded; nobody may change them."""
+
 
 class Painter:
-    """Paints the frames of ``instance`` as ``parameters`` have it; safe in several threads.
+    """Paints the frames of ``sitter`` as ``parameters`` have it; safe in several threads.
 
-    Without ``enlarge`` a picture never has more pixels than the image.
+    Without ``enlarge`` a picture never has more pixels than the image. Decoded frames are looked
+    for with ``keep`` first.
 
     Raises:
         InvalidRequest: the viewport does not fit the image.
@@ -34,19 +40,21 @@ class Painter:
 
     def __init__(
         self,
-        instance: Instance,
+        sitter: Sitter,
         parameters: Parameters,
         lettering: Lettering,
         *,
         enlarge: bool = True,
+        keep: Keep | None = None,
     ) -> None:
-        self._instance = instance
+        self._instance = sitter.instance
         self._parameters = parameters
         self._lettering = lettering
-        self._dataset = instance.dataset()
-        self._image = instance.pixel()
-        self._display = Display(self._dataset)
-        self._profiles = icc.Profiles(self._dataset, self._image.frames)
+        self._dataset = sitter.dataset
+        self._image = sitter.image
+        self._display = sitter.display
+        self._profiles = sitter.profiles
+        self._keep = keep
         self._window = _window(parameters)
         self._plan = self._placed(enlarge=enlarge)
 
@@ -63,7 +71,7 @@ class Painter:
             CodecError: the frame cannot be decoded.
         """
         reduce = self._reduction(frame)
-        samples, image = self._decoded(frame, reduce)
+        samples, image = self._decoded(number, frame, reduce)
         overlays = self._parameters.overlays
         shown = self._display.frame(number, samples, image, window=self._window, overlays=overlays)
         placed = geometry.apply(shown, self._plan, reduce)
@@ -84,15 +92,24 @@ class Painter:
             return 0
         return min(wanted, resolutions.most(self._instance.stored_syntax, frame, self._image))
 
-    def _decoded(self, frame: bytes, reduce: int) -> tuple[Samples, ImagePixel]:
+    def _decoded(self, number: int, frame: bytes, reduce: int) -> tuple[Samples, ImagePixel]:
         """Samples by pixel, and the image that they are of."""
         stored, source = self._instance.stored_syntax, self._instance.source_syntax
-        if self._image.packed and stored == ts.EXPLICIT_LE:
-            samples = _unpacked(frame, self._image)
-        else:
-            samples = resolutions.decode(stored, frame, self._image, reduce)
+        samples = self._samples(number, frame, reduce)
         image = registry.uncompressed(stored, frame, self._image, source)
-        return samples, resolutions.reduced(image, reduce)
+        return samples, resolutions.reduced(image, reduce) if reduce else image
+
+    def _samples(self, number: int, frame: bytes, reduce: int) -> Samples:
+        """The samples of ``frame``; native ones are its bytes, and not kept a second time."""
+        stored = self._instance.stored_syntax
+        if self._image.packed and stored == ts.EXPLICIT_LE:
+            return _unpacked(frame, self._image)
+        decode = partial(resolutions.decode, stored, frame, self._image, reduce)
+        if self._keep is None or stored == ts.EXPLICIT_LE:
+            return decode()
+        frame_id = self._instance.frames[number - 1]
+        key = self._instance.image_set_id, frame_id, stored, self._image, reduce
+        return self._keep(key, decode)
 
     def _colours(self, number: int, frame: bytes) -> icc.Colours:
         wanted = self._parameters.profile

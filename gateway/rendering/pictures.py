@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from typing import Any, Final
 
+import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -15,6 +16,7 @@ QUALITY: Final = 90
 """The quality of lossy pictures where the client does not say."""
 
 _FULL_CHROMA: Final = 85  # from this quality on, chroma is not subsampled
+_LARGEST_JPEG: Final = 65_500  # pixels of a side that libjpeg reads
 _COLOURS: Final = 256
 _SHORTEST: Final = {GIF: 20, WEBP: 11}  # browsers show what is shorter at ten frames a second
 _TICK: Final = {GIF: 10, WEBP: 1}
@@ -37,7 +39,31 @@ def encode(
     Raises:
         CodecError: the picture is too large for the media type.
     """
+    if media_type == JPEG and not profile:
+        return _plain_jpeg(picture, quality)
     return _written(_image(picture, media_type), media_type, quality, profile, {})
+
+
+def _plain_jpeg(picture: NDArray[np.uint8], quality: int | None) -> bytes:
+    """What ``_written`` makes of it, by the same library without the GIL, which Pillow holds."""
+    rows, columns, *colours = picture.shape
+    if max(rows, columns) > _LARGEST_JPEG:
+        raise _too_large(columns, rows, "JPEG")
+    options = _jpeg(quality)
+    chroma = "420" if options["subsampling"] else "444"
+    try:
+        made = imagecodecs.jpeg8_encode(
+            np.ascontiguousarray(picture),
+            level=options["quality"],
+            subsampling=chroma if colours else None,
+        )
+    except (RuntimeError, ValueError) as error:
+        raise _too_large(columns, rows, "JPEG") from error
+    return bytes(made)
+
+
+def _too_large(width: int, height: int, name: str) -> CodecError:
+    return CodecError(f"a picture of {width}x{height} is no {name}")
 
 
 def animate(
@@ -86,7 +112,7 @@ def _written(
     try:
         image.save(out, name, **options(quality), **embedded, **moving)
     except (OSError, ValueError) as error:
-        raise CodecError(f"a picture of {image.width}x{image.height} is no {name}") from error
+        raise _too_large(image.width, image.height, name) from error
     return out.getvalue()
 
 

@@ -2,19 +2,19 @@
 
 from gateway.codecs import registry, resolutions
 from gateway.dicomweb.rendered import Parameters
-from gateway.imagesets.document import Instance
 from gateway.rendering import geometry, icc, softcopy
 from gateway.rendering.display import Display
 from gateway.rendering.geometry import Plan
 from gateway.rendering.lettering import Lettering
-from gateway.rendering.painter import Painter, Picture
+from gateway.rendering.painter import Keep, Painter, Picture
 from gateway.rendering.presentation_states import PresentationState
 from gateway.rendering.projections import Projection
+from gateway.rendering.sitters import Sitter
 from gateway.rendering.softcopy import Room, Source
 
 
 class Presenter(Painter):
-    """Paints the frames of ``instance`` as ``state`` has it, then as ``parameters`` do.
+    """Paints the frames of ``sitter`` as ``state`` has it, then as ``parameters`` do.
 
     A viewport's region is one of what the state shows. No picture has more than ``most`` pixels to
     a side, or than the image has; without ``enlarge`` none has more than the area that is shown.
@@ -22,16 +22,17 @@ class Presenter(Painter):
 
     def __init__(
         self,
-        instance: Instance,
+        sitter: Sitter,
         parameters: Parameters,
         lettering: Lettering,
         *,
         state: PresentationState,
         most: int,
         enlarge: bool = True,
+        keep: Keep | None = None,
     ) -> None:
         self._state = state
-        super().__init__(instance, parameters, lettering, enlarge=enlarge)
+        super().__init__(sitter, parameters, lettering, enlarge=enlarge, keep=keep)
         most = max(most, self._image.rows, self._image.columns)
         self._room = Room(parameters.viewport, most, enlarge)
         if state.profile:
@@ -51,7 +52,7 @@ class Presenter(Painter):
         """
         sop = self._instance.sop
         projection = softcopy.projection(self._state, sop, number, self._image, self._room)
-        samples, image = self._decoded(frame, self._halved(projection, frame))
+        samples, image = self._decoded(number, frame, self._halved(projection, frame))
         display = Display(self._dataset, self._state.overriding(sop, number))
         shown = display.frame(number, samples, image)
         high, wide = display.aspect

@@ -21,11 +21,15 @@ from gateway.rendering.voi import Voi
 _TABLES: Final = 64  # of 64 KiB in grey and 192 KiB in colour
 _MAX_BYTES: Final = 2
 _BLOCK: Final = 1 << 16
-"""Pixels transformed at a time without a table."""
+"""Pixels transformed at a time: what is between fits into a processor's cache."""
 
 
 class Transformation(Protocol):
     """A hashable value that says what samples look like."""
+
+    @property
+    def stored(self) -> Stored:
+        """Where in a word the value is that is looked at."""
 
     def __hash__(self) -> int: ...
 
@@ -75,7 +79,23 @@ def picture(transformation: Transformation, samples: Samples) -> Picture:
     width = samples.dtype.itemsize
     if samples.dtype.kind == "f" or width > _MAX_BYTES:
         return _direct(transformation, samples)
-    return np.take(_table(transformation, width), samples.view(f"<u{width}"), axis=0)
+    return _looked_up(_table(transformation, width), samples.view(f"<u{width}"))
+
+
+def _looked_up(table: Picture, words: Samples) -> Picture:
+    """The entry of ``table`` for each of ``words``, of which there is none without one.
+
+    NumPy wants places of eight bytes each: a block at a time, they are in the same memory.
+    """
+    flat = words.reshape(-1)
+    found = np.empty((flat.size, *table.shape[1:]), np.uint8)
+    places = np.empty(min(flat.size, _BLOCK), np.intp)
+    for start in range(0, flat.size, _BLOCK):
+        part = flat[start : start + _BLOCK]
+        places[: part.size] = part
+        # Clipping changes nothing, but saves a check of every place.
+        np.take(table, places[: part.size], 0, found[start : start + _BLOCK], "clip")
+    return found.reshape(*words.shape, *table.shape[1:])
 
 
 def _direct(transformation: Transformation, samples: Samples) -> Picture:
@@ -87,8 +107,13 @@ def _direct(transformation: Transformation, samples: Samples) -> Picture:
 
 @lru_cache(_TABLES)
 def _table(transformation: Transformation, width: int) -> Picture:
-    """What every word of ``width`` bytes looks like."""
-    words = np.arange(1 << (8 * width)).astype(f"<u{width}")
-    table = transformation.apply(words)
+    """What every word of ``width`` bytes looks like.
+
+    Bits above the value are of no account: what its own say is repeated for all that they can be.
+    """
+    bits = min(transformation.stored.high + 1, 8 * width)
+    found = transformation.apply(np.arange(1 << bits).astype(f"<u{width}"))
+    times = 1 << (8 * width - bits)
+    table = np.tile(found, (times, *(1,) * (found.ndim - 1)))
     table.flags.writeable = False
     return table

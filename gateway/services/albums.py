@@ -21,7 +21,9 @@ from gateway.rendering.presentation_states import PresentationState
 from gateway.rendering.presenter import Presenter
 from gateway.services.ahead import ordered
 from gateway.services.compute import Compute
+from gateway.services.decoded import Decoded
 from gateway.services.library import Library
+from gateway.services.sitters import Sitters
 
 _Made = TypeVar("_Made")
 
@@ -49,10 +51,18 @@ class Studio:
     """Where pictures are made: what all of them share; ``most`` are the pixels of a side."""
 
     def __init__(
-        self, library: Library, compute: Compute, lettering: Lettering, ahead: int, most: int
+        self,
+        library: Library,
+        compute: Compute,
+        decoded: Decoded,
+        lettering: Lettering,
+        ahead: int,
+        most: int,
     ) -> None:
         self.library = library
         self.compute = compute
+        self.decoded = decoded
+        self.sitters = Sitters()
         self.lettering = lettering
         self.ahead = ahead
         self.most = most
@@ -147,10 +157,13 @@ class Album:
         return work(self._painter, number, frame)
 
     def _hired(self) -> Painter:
-        studio, given = self._studio, (self._instance, self._parameters, self._studio.lettering)
+        studio, keep = self._studio, self._studio.decoded.get
+        given = (studio.sitters.of(self._instance), self._parameters, studio.lettering)
         if self._state is None:
-            return Painter(*given, enlarge=self._enlarge)
-        return Presenter(*given, state=self._state, most=studio.most, enlarge=self._enlarge)
+            return Painter(*given, enlarge=self._enlarge, keep=keep)
+        return Presenter(
+            *given, state=self._state, most=studio.most, enlarge=self._enlarge, keep=keep
+        )
 
     def _encoded(self, painter: Painter, number: int, frame: bytes) -> bytes:
         given = (self._instance, frame, self._media_type, self._parameters)

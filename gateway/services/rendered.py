@@ -21,6 +21,7 @@ from gateway.services import presentations, representatives
 from gateway.services.ahead import ordered
 from gateway.services.albums import Album, Job, Part, Studio, middle
 from gateway.services.compute import Compute
+from gateway.services.decoded import Decoded
 from gateway.services.library import Library
 from gateway.services.presentations import Presentations
 from gateway.services.renderings import Offers, Renderings, Subject
@@ -71,6 +72,7 @@ class Rendered:
         self._studio = Studio(
             library,
             compute,
+            Decoded(settings.decoded_cache_mb << 20, metrics),
             _lettering(settings),
             settings.fetch_ahead,
             settings.viewport_max_side,
@@ -98,8 +100,10 @@ class Rendered:
         _check(instance, wanted.numbers)
         subject = await self._subject(instance, wanted)
         chosen = self._choose(subject, wanted.numbers, wanted)
-        parts = self._made(self._jobs(subject, wanted.numbers, chosen, wanted))
-        return await self._answer(chosen.multipart, parts, tag)
+        jobs = self._jobs(subject, wanted.numbers, chosen, wanted)
+        if chosen.multipart:
+            return await self._answer(chosen.multipart, self._made(jobs), tag)
+        return RenderedAnswer(False, await self.shelf.get(tag, partial(_done, jobs)), _nothing())
 
     async def _answer(
         self, multipart: bool, parts: AsyncGenerator[Part, None], tag: str
@@ -332,6 +336,11 @@ class Rendered:
 async def _nothing() -> AsyncGenerator[Part, None]:
     return
     yield
+
+
+async def _done(jobs: Iterator[Job]) -> Part:
+    """What the one job of ``jobs`` makes."""
+    return await next(jobs)()
 
 
 async def _only(parts: AsyncGenerator[Part, None]) -> Part:

@@ -41,6 +41,7 @@ _ELSEWHERE: Final = {
     "workers",
     "frame_cache_mb",
     "rendered_cache_mb",
+    "decoded_cache_mb",
     "disk_cache_dir",
     "disk_cache_mb",
     "shared_cache_url",

@@ -88,6 +88,7 @@ SAMPLES = {
     "metadata_cache_mb": "7",
     "frame_cache_mb": "9",
     "rendered_cache_mb": "10",
+    "decoded_cache_mb": "10",
     "disk_cache_dir": "/cache",
     "disk_cache_mb": "19",
     "shared_cache_url": "valkeys://gateway:secret@cache.example:6379/1?ssl_ca_certs=/ca.pem",

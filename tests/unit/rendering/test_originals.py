@@ -8,7 +8,7 @@ from PIL import Image
 
 from gateway.codecs import registry
 from gateway.dicomweb.rendered import Parameters, Viewport, Windowing
-from gateway.rendering import colour_spaces, originals, pictures
+from gateway.rendering import colour_spaces, originals, pictures, sitters
 from gateway.rendering.lettering import Lettering
 from gateway.rendering.painter import Painter
 from tests.unit.rendering.test_painter import BYTES, COLOUR, COLOURS, GREY, parsed
@@ -33,7 +33,7 @@ def test_a_frame_that_a_browser_shows_as_it_would_be_rendered():
     assert stands()
     assert stands(FRAME + b"\0")
     assert stands(window=Windowing(40.0, 400.0, "LINEAR"), unsupported=("dose",))
-    picture, _ = Painter(parsed(JPEG, **YBR), Parameters(), Lettering()).paint(1, FRAME)
+    picture, _ = Painter(sitters.of(parsed(JPEG, **YBR)), Parameters(), Lettering()).paint(1, FRAME)
     shown = np.asarray(Image.open(BytesIO(FRAME))).astype(int)
     assert np.abs(shown - picture).max() <= 3  # two decoders round
 

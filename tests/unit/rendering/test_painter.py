@@ -13,7 +13,7 @@ from gateway.dicom.image import ImagePixel
 from gateway.dicomweb.rendered import Parameters, Viewport, Windowing
 from gateway.errors import CodecError, InvalidRequest
 from gateway.imagesets import document
-from gateway.rendering import colour_spaces, pictures
+from gateway.rendering import colour_spaces, pictures, sitters
 from gateway.rendering.lettering import Lettering
 from gateway.rendering.painter import Painter
 from tests.unit.services.memory import EXPLICIT_LE, HTJ2K_RPCL, PIXELS, image_set, instance
@@ -37,7 +37,7 @@ def parsed(stored=EXPLICIT_LE, count=1, **attributes):
 
 
 def painted(one, frame, number=1, enlarge=True, **parameters):
-    painter = Painter(one, Parameters(**parameters), LETTERING, enlarge=enlarge)
+    painter = Painter(sitters.of(one), Parameters(**parameters), LETTERING, enlarge=enlarge)
     return painter.paint(number, frame)
 
 
@@ -188,14 +188,14 @@ def test_annotations_are_written_after_all_the_rest():
 
 def test_each_frame_of_an_animation_has_its_time():
     one = parsed(count=3, **GREY, FrameTime="40")
-    assert Painter(one, Parameters(), LETTERING).durations([1, 3]) == [40, 40]
+    assert Painter(sitters.of(one), Parameters(), LETTERING).durations([1, 3]) == [40, 40]
 
 
 def test_what_does_not_fit_the_image_is_refused():
     one = parsed(**GREY)
     with pytest.raises(InvalidRequest, match="outside"):
-        Painter(one, Parameters(Viewport(10, 10, SIZE)), LETTERING)
+        Painter(sitters.of(one), Parameters(Viewport(10, 10, SIZE)), LETTERING)
     with pytest.raises(CodecError, match="expected"):
         picture(one, BYTES.tobytes()[:-1])
     with pytest.raises(CodecError, match="zero"):
-        Painter(parsed(**{**GREY, "Rows": 0}), Parameters(), LETTERING)
+        Painter(sitters.of(parsed(**{**GREY, "Rows": 0})), Parameters(), LETTERING)
