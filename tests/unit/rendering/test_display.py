@@ -47,6 +47,18 @@ def test_a_table_shows_what_the_transformation_shows(transformation, dtype):
     assert found.flags.writeable
 
 
+WIDE = [one for one in TRANSFORMATIONS if one.stored.high < 16]
+
+
+@pytest.mark.parametrize("transformation", WIDE, ids=range(len(WIDE)))
+def test_every_word_is_looked_up_block_by_block(transformation):
+    """Bits above the value included, in a picture of more pixels than a block has."""
+    samples = np.arange(3 * 50_000).astype("<u2").reshape(3, 50_000)
+    for seen in (samples, samples[:, ::-2]):
+        found = transformations.picture(transformation, seen)
+        assert np.array_equal(found, transformation.apply(np.ascontiguousarray(seen)))
+
+
 @pytest.mark.parametrize("shape", [(700, 300), (3, 70_000), (1, 1)])
 def test_samples_without_a_table_are_transformed_block_by_block(shape):
     window = Window(1 << 31, 1 << 31)

@@ -65,6 +65,23 @@ def test_the_window_is_that_of_the_parameters(window, expected):
     assert np.abs(found - expected(BYTES.astype(float)) * 255).max() <= 1
 
 
+def test_only_what_has_to_be_decoded_is_kept():
+    def kept(one, frame, **parameters):
+        keys = []
+        keep = lambda key, decode: keys.append(key) or decode()  # noqa: E731
+        given = Parameters(window=IDENTITY, **parameters)
+        painter = Painter(sitters.of(one), given, LETTERING, keep=keep)
+        return painter.paint(1, frame)[0], keys
+
+    stored, box = parsed(HTJ2K_RPCL, **GREY), Viewport(64, 64)
+    frame = openjph.encode(BYTES, ImagePixel(SIZE, SIZE, 1, 8, 8))
+    whole, keys = kept(stored, frame)
+    assert np.array_equal(whole, BYTES)
+    assert kept(stored, frame)[1] == keys != kept(stored, frame, viewport=box)[1]
+    assert kept(parsed(HTJ2K_RPCL, **{**GREY, "PixelRepresentation": 1}), frame)[1] != keys
+    assert kept(parsed(**GREY), BYTES.tobytes())[1] == []
+
+
 def test_the_viewport_is_cut_from_what_is_shown():
     box = Viewport(32, 16, 10, 20, 32, 16, mirrored=True)
     found = picture(parsed(**GREY), BYTES.tobytes(), window=IDENTITY, viewport=box)

@@ -69,6 +69,19 @@ def test_a_jpeg_is_baseline_and_its_quality_tells():
     assert len(sizes) == 1
 
 
+@pytest.mark.parametrize("picture", [GREY, COLOUR, GREY[:, :3], COLOUR[:1, :1]])
+@pytest.mark.parametrize("quality", [1, 60, 84, 85, 100])
+def test_a_jpeg_without_a_profile_is_that_with_one(picture, quality):
+    """Two writers, one picture: the same tables, components and sampling of colours."""
+    plain = pictures.encode(picture, "image/jpeg", quality)
+    other = pictures.encode(picture, "image/jpeg", quality, PROFILE)
+    assert np.array_equal(np.asarray(opened(plain)), np.asarray(opened(other)))
+    assert opened(plain).mode == opened(other).mode
+    assert opened(plain).quantization == opened(other).quantization
+    if picture.ndim == 3:
+        assert opened(plain).layer == opened(other).layer
+
+
 def test_a_gif_of_few_colours_is_exact():
     palette = np.random.default_rng(3).integers(0, 256, (200, 3), np.uint8)
     picture = palette[(X * 3 + Y * 5) % 200]
@@ -116,8 +129,10 @@ def test_an_animation_carries_a_profile_where_it_can():
 def test_what_is_too_large_for_a_media_type_is_an_error():
     with pytest.raises(CodecError, match="16384x1"):
         pictures.encode(np.zeros((1, 16384), np.uint8), "image/webp")
-    with pytest.raises(CodecError, match="70000x1"):
-        pictures.encode(np.zeros((1, 70000), np.uint8), "image/jpeg")
+    for side in (65_501, 70_000):
+        with pytest.raises(CodecError, match=f"{side}x1"):
+            pictures.encode(np.zeros((1, side), np.uint8), "image/jpeg")
+    assert opened(pictures.encode(np.zeros((1, 65_500), np.uint8), "image/jpeg")).width == 65_500
 
 
 def test_pixels_need_not_lie_in_their_order():
