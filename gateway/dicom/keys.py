@@ -42,7 +42,7 @@ def has_value(element: Element | None) -> bool:
     if element is None:
         return False
     value = element[2]
-    if isinstance(value, str) or element[1] == "SQ":
+    if element[1] in vrs.BYTES or element[1] == "SQ":
         return bool(value)
     return any(not isinstance(one, str) or one.strip(" \0") for one in value)
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from gateway.dicom import tags, vrs
+from gateway.dicom.bulkdata import ELSEWHERE
 from gateway.dicom.elements import DataSet, Element
 from gateway.errors import UpstreamInvalid
 
@@ -86,7 +87,7 @@ def _by_type(value: Any) -> str:
 def _resolved(vr: str, value: Any, *, signed: bool) -> str:
     if vr == "OB or OW":
         return "OW"
-    if isinstance(value, str):
+    if isinstance(value, str) or value is ELSEWHERE:
         return "OW"  # base64 text: of the number types, only words can be
     numbers = value if isinstance(value, list) else [value or 0]
     if not all(isinstance(item, int | float) for item in numbers):
@@ -98,6 +99,8 @@ def _resolved(vr: str, value: Any, *, signed: bool) -> str:
 def _element(tag: int, vr: str, value: Any, known: Mapping[str, str], *, signed: bool) -> Element:
     if value is None or value == "" or value == []:
         return tag, vr, "" if vr in vrs.BYTES else []
+    if value is ELSEWHERE:
+        return tag, vr if vr in vrs.BYTES else "UN", value
     if not _fits(vr, value):
         vr = _by_type(value)
     if vr == "SQ":
