@@ -5,19 +5,20 @@ own, and nothing shared with the tests. What a fresh interpreter does, ``tests/e
 """
 
 import atexit
+import multiprocessing
 import os
 import sys
 import tempfile
 from collections.abc import Mapping
 from importlib import import_module
-from multiprocessing import get_context
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
 GATEWAY, AWS = "gateway.cli", "awscli.clidriver"
 
-_CONTEXT = get_context("forkserver")
+_CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([GATEWAY, AWS, "tests.forked"])
 _RUNNING: set["Forked"] = set()
 
@@ -43,6 +44,9 @@ def _main(
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
+    # A server's own workers start like it, out of the same process and not out of another.
+    multiprocessing.get_context = lambda _: _CONTEXT
+    forkserver._forkserver.ensure_running = lambda: None
     sys.argv = [module, *arguments]
     sys.exit(import_module(module).main())
 
