@@ -5,7 +5,7 @@ one counts, then the newest. Whether those that are not primary count at all is 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from functools import partial
 from typing import Any, Final
@@ -176,7 +176,7 @@ class Library:
             NotFound: there are none.
         """
         nothing = True
-        async for image_sets in self._holding(address):
+        for image_sets in await self._holding(address):
             batch: dict[str, Instance] = {}
             async with aclosing(image_sets) as found:
                 async for image_set in found:
@@ -199,9 +199,7 @@ class Library:
         async with aclosing(self.batches(address)) as batches:
             return (await anext(batches))[0]
 
-    async def _holding(
-        self, address: Address
-    ) -> AsyncGenerator[AsyncGenerator[ImageSet, None], None]:
+    async def _holding(self, address: Address) -> Iterator[AsyncGenerator[ImageSet, None]]:
         """The image sets that may hold ``address``, series by series, the preferred first."""
         series: dict[str, list[Summary]] = {}
         summaries = await self.held(address)
@@ -209,8 +207,8 @@ class Library:
         for summary in summaries:
             uid = str(summary.tags[_SERIES_UID]) if known else ""
             series.setdefault(uid, []).append(summary)
-        for members in sorted(series.values(), key=_series_order):
-            yield self.image_sets(address.datastore_id, members)
+        order = sorted(series.values(), key=_series_order)
+        return (self.image_sets(address.datastore_id, members) for members in order)
 
     async def frame(
         self,

@@ -28,7 +28,7 @@ async def batches(library: Library, address: Address) -> AsyncGenerator[list[Ins
     Raises:
         NotFound: there are none.
     """
-    async for narrowed in _series(library, address):
+    for narrowed in await _series(library, address):
         async with aclosing(library.batches(narrowed)) as found:
             try:
                 async for batch in found:
@@ -38,16 +38,15 @@ async def batches(library: Library, address: Address) -> AsyncGenerator[list[Ins
                     raise
 
 
-async def _series(library: Library, address: Address) -> AsyncGenerator[Address, None]:
+async def _series(library: Library, address: Address) -> list[Address]:
     """Addresses that together are ``address``, by the modality that a search tells of them."""
     if address.series is None and address.image_set_id is None:
         summaries = await library.study(address.datastore_id, address.study, address.as_of)
         if summaries and all(summary.tags.get(_SERIES_UID) for summary in summaries):
             first = {str(one.tags[_SERIES_UID]): one for one in reversed(summaries)}
-            for uid in sorted(first, key=lambda uid: _order(first[uid])):
-                yield replace(address, series=uid)
-            return
-    yield address
+            order = sorted(first, key=lambda uid: _order(first[uid]))
+            return [replace(address, series=uid) for uid in order]
+    return [address]
 
 
 def _order(summary: Summary) -> tuple[int, int, str]:

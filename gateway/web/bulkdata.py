@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import replace
 from http import HTTPStatus
 
 from starlette.requests import Request
@@ -13,7 +12,7 @@ from gateway.dicomweb.resources import bulk_frames
 from gateway.services.bulkdata import BulkAnswer
 from gateway.services.pixeldata import Part
 from gateway.web import context, entities, frames
-from gateway.web.streams import guarded, plain, stream
+from gateway.web.streams import Begun, Derived, guarded, plain, stream
 
 
 async def bulkdata(request: Request) -> Response:
@@ -40,19 +39,20 @@ async def _respond(request: Request, answer: BulkAnswer) -> Response:
     if answer.identity and (known := entities.immutable(request, *answer.identity)):
         return known
     mark = await entities.boundary(request)
+    parts: Begun[Part] | AsyncGenerator[Part, None] = answer.parts
     if answer.alone:
         part = await anext(answer.parts)
         if isinstance(part.content, bytes):
             await answer.parts.aclose()
             return _at_once(part, part.content, mark)
         if not part.representation.multipart:
-            source = _single(answer.parts, part.content)
+            source = Derived(part.content, answer.parts)
             response = await stream(request, source, part.representation.content_type)
             response.headers["Content-Length"] = str(part.length)
             return guarded(response)
-        answer = replace(answer, parts=_again(part, answer.parts))
+        parts = Begun(part, answer.parts, answer.parts)
     kind = multipart.content_type(mark, answer.first.media_type)
-    response = await stream(request, _parts(answer, mark), kind)
+    response = await stream(request, Derived(_parts(parts, mark), parts), kind)
     if not answer.complete:
         response.status_code = HTTPStatus.PARTIAL_CONTENT  # PS3.18 table 10.4.3-1
     return response
@@ -67,30 +67,18 @@ def _at_once(part: Part, content: bytes, mark: str) -> Response:
     return plain(body, multipart.content_type(mark, part.representation.media_type))
 
 
-async def _single(
-    parts: AsyncGenerator[Part, None], content: AsyncGenerator[bytes, None]
+async def _parts(
+    values: Begun[Part] | AsyncGenerator[Part, None], mark: str
 ) -> AsyncGenerator[bytes, None]:
-    async with aclosing(parts):
-        async for piece in content:
-            yield piece
-
-
-async def _again(first: Part, others: AsyncGenerator[Part, None]) -> AsyncGenerator[Part, None]:
-    async with aclosing(others):
-        yield first
-        async for part in others:
-            yield part
-
-
-async def _parts(answer: BulkAnswer, mark: str) -> AsyncGenerator[bytes, None]:
-    async with aclosing(answer.parts) as parts:
+    async with aclosing(values) as parts:
         async for part in parts:
             kind = part.representation.content_type
             yield multipart.part_head(mark, kind, part.length, part.uri)
             if isinstance(part.content, bytes):
                 yield part.content
             else:
-                async for piece in part.content:
-                    yield piece
+                async with aclosing(part.content) as pieces:
+                    async for piece in pieces:
+                        yield piece
             yield multipart.PART_TAIL
     yield multipart.end(mark)

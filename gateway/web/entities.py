@@ -101,7 +101,13 @@ def served(handler: Handler, freshness: Freshness) -> Handler:
             entity = await _entity(request)
             if conditions.names(_header(request, "if-none-match"), entity.tag):
                 return _not_modified(entity)
-        return await _finished(request, await handler(request))
+        response = await handler(request)
+        try:
+            return await _finished(request, response)
+        except BaseException:
+            if isinstance(response, Stream):
+                await response.discard()
+            raise
 
     return serve
 

@@ -15,7 +15,7 @@ from gateway.services.albums import Part
 from gateway.services.rendered import RenderedAnswer, Wanted
 from gateway.web import context, entities, repeats
 from gateway.web.repeats import Source
-from gateway.web.streams import guarded, plain, stream
+from gateway.web.streams import Derived, guarded, plain, stream
 
 _Result = TypeVar("_Result")
 
@@ -85,7 +85,7 @@ async def _response(request: Request, answer: RenderedAnswer) -> Response:
         return alone(answer.first, root)
     mark = await entities.boundary(request)
     kind = multipart.content_type(mark, answer.first.media_type.partition(";")[0])
-    return await stream(request, _parts(answer, mark, root), kind)
+    return await stream(request, Derived(_parts(answer, mark, root), answer.rest), kind)
 
 
 def alone(part: Part, root: str) -> Response:

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
-from contextlib import aclosing
-from typing import Any, Final, Protocol, TypeVar
+from contextlib import AsyncExitStack, aclosing
+from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.dicomweb.representations import OCTET_STREAM
 
+_Item = TypeVar("_Item")
 _Response = TypeVar("_Response", bound=Response)
 
 CLIENT_CLOSED_REQUEST: Final = 499
@@ -32,25 +33,50 @@ class Source(Protocol):
         ...
 
 
-class Enclosed:
+class Closing(Protocol):
+    """What has to be closed, also if nothing was ever taken of it."""
+
+    async def aclose(self) -> None:
+        """Release what it holds."""
+        ...
+
+
+class Derived:
+    """Pieces, and what they are made from: closed with them, also where none of them was taken.
+
+    Closing a generator that has not begun runs nothing of it, so not what closes its own source.
+    """
+
+    def __init__(self, pieces: AsyncGenerator[bytes, None], *origins: Closing) -> None:
+        self._pieces = pieces
+        self._origins = origins
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._pieces
+
+    async def aclose(self) -> None:
+        """Release all of them."""
+        async with AsyncExitStack() as stack:
+            for one in reversed((self._pieces, *self._origins)):
+                stack.push_async_callback(one.aclose)
+
+
+class Enclosed(Derived):
     """A source between a ``head`` and a ``tail``, which may be empty."""
 
     def __init__(self, head: bytes, source: Source, tail: bytes) -> None:
+        super().__init__(_enclosed(head, source, tail), source)
         self.head = head
-        self._source = source
         self.tail = tail
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        if self.head:
-            yield self.head
-        async for piece in self._source:
-            yield piece
-        if self.tail:
-            yield self.tail
 
-    async def aclose(self) -> None:
-        """Release the source."""
-        await self._source.aclose()
+async def _enclosed(head: bytes, source: Source, tail: bytes) -> AsyncGenerator[bytes, None]:
+    if head:
+        yield head
+    async for piece in source:
+        yield piece
+    if tail:
+        yield tail
 
 
 class Stream(StreamingResponse):
@@ -65,7 +91,8 @@ class Stream(StreamingResponse):
 
     def cut(self, first: int, size: int) -> None:
         """Send only ``size`` bytes, the first of them being number ``first`` counted from 0."""
-        self.body_iterator = _cut(self._source, first, size)
+        self._source = Derived(_cut(self._source, first, size), self._source)
+        self.body_iterator = self._source
 
     async def discard(self) -> None:
         """Have done with the source: something else is answered."""
@@ -97,20 +124,23 @@ async def _cut(source: Source, first: int, size: int) -> AsyncGenerator[bytes, N
             return
 
 
-class _Begun:
-    """A source of which the first piece has been taken out already."""
+class Begun(Generic[_Item]):
+    """What is made one by one, and the first has been taken out already."""
 
-    def __init__(self, first: bytes, rest: AsyncGenerator[bytes, None]) -> None:
-        self._first = first
+    def __init__(self, first: _Item, rest: AsyncIterator[_Item], source: Closing) -> None:
+        self._first: list[_Item] = [first]
         self._rest = rest
+        self._source = source
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield self._first
-        async for piece in self._rest:
-            yield piece
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> _Item:
+        return self._first.pop() if self._first else await anext(self._rest)
 
     async def aclose(self) -> None:
-        await self._rest.aclose()
+        """Release the source."""
+        await self._source.aclose()
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, object]) -> bool:
@@ -140,14 +170,17 @@ async def _gone(request: Request) -> None:
         pass
 
 
-async def begun(source: AsyncGenerator[bytes, None]) -> Source:
+async def begun(source: Source) -> Source:
     """``source`` with its first piece made: what fails until then fails with a proper status."""
-    return _Begun(await anext(source, b""), source)
+    pieces = aiter(source)
+    try:
+        return Begun(await anext(pieces, b""), pieces, source)
+    except BaseException:
+        await source.aclose()
+        raise
 
 
-async def stream(
-    request: Request, source: AsyncGenerator[bytes, None], content_type: str
-) -> Stream:
+async def stream(request: Request, source: Source, content_type: str) -> Stream:
     """The answer of something that is known to be there: for a HEAD nothing of it is made."""
     made = source if request.method == "HEAD" else await begun(source)
     return Stream(made, content_type, None)
