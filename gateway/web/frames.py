@@ -83,7 +83,7 @@ async def _content(request: Request, answer: FramesAnswer) -> bytes | Follower |
         return found
     begun = False
     try:
-        begun = await unless_gone(request, found.length())
+        begun = await unless_gone(request, found.length()) is not None
         return (found.content or found) if begun else None
     finally:
         if not begun or found.content:

@@ -1,10 +1,8 @@
 """WADO-RS rendered resources and thumbnails (PS3.18 10.4.1.1.3 and 10.4.1.1.8)."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
-from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,11 +13,7 @@ from gateway.services.albums import Part
 from gateway.services.rendered import RenderedAnswer, Wanted
 from gateway.web import context, entities, repeats
 from gateway.web.repeats import Source
-from gateway.web.streams import Derived, guarded, plain, stream
-
-_Result = TypeVar("_Result")
-
-_LEFT: Final = 499  # nobody reads it; the log tells it from an answer
+from gateway.web.streams import CLIENT_CLOSED_REQUEST, Derived, guarded, plain, stream, unless_gone
 
 
 async def rendered(request: Request) -> Response:
@@ -28,9 +22,9 @@ async def rendered(request: Request) -> Response:
     wanted = _wanted(request, parameters.parse(context.query(request), side))
     service = context.services(request).rendered
     tag, ground = await entities.tag(request), await entities.ground(request)
-    answer = await _unless_left(request, service.retrieve(wanted, tag))
+    answer = await unless_gone(request, service.retrieve(wanted, tag))
     if answer is None:
-        return Response(status_code=_LEFT)
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
     response = await _response(request, answer)
     repeats.note(request.scope, Source(ground, partial(service.shelf.content, tag)))
     if wanted.parameters.unsupported:
@@ -45,9 +39,9 @@ async def thumbnail(request: Request) -> Response:
     wanted = _wanted(request, parameters.parse_thumbnail(context.query(request), *sides))
     service = context.services(request).rendered
     tag, ground = await entities.tag(request), await entities.ground(request)
-    part = await _unless_left(request, service.thumbnail(wanted, tag))
+    part = await unless_gone(request, service.thumbnail(wanted, tag))
     if part is None:
-        return Response(status_code=_LEFT)
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
     repeats.note(request.scope, Source(ground, partial(service.shelf.content, tag)))
     return alone(part, context.root(request))
 
@@ -58,24 +52,6 @@ def _wanted(request: Request, given: parameters.Parameters) -> Wanted:
     # Not pinned to an image set: what a document refers to is in others.
     root = context.base_url(request) + context.service_path(request)
     return Wanted(context.address(request), context.ranges(request), given, numbers, root)
-
-
-async def _unless_left(request: Request, work: Coroutine[Any, Any, _Result]) -> _Result | None:
-    """The result of ``work``; None, and no more of it done, if the client leaves before."""
-    task = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_leaving(request))
-    try:
-        await asyncio.wait({task, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        return task.result() if task.done() else None
-    finally:
-        for one in (task, leaving):
-            one.cancel()
-        await asyncio.gather(task, leaving, return_exceptions=True)
-
-
-async def _leaving(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _response(request: Request, answer: RenderedAnswer) -> Response:

@@ -143,8 +143,8 @@ class Begun(Generic[_Item]):
         await self._source.aclose()
 
 
-async def unless_gone(request: Request, work: Coroutine[Any, Any, object]) -> bool:
-    """Wait for ``work``, which costs nobody anything once the client has left; whether it has not.
+async def unless_gone(request: Request, work: Coroutine[Any, Any, _Item]) -> _Item | None:
+    """The result of ``work``; None, and no more of it done, if the client leaves before.
 
     What ``work`` raises is raised.
     """
@@ -159,10 +159,7 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, object]) -> bo
             if not working.done():
                 working.cancel()
             await asyncio.gather(gone, working, return_exceptions=True)
-    if working.cancelled():
-        return False
-    working.result()
-    return True
+    return None if working.cancelled() else working.result()
 
 
 async def _gone(request: Request) -> None:
