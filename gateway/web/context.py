@@ -206,9 +206,12 @@ def _is_identifier(text: str) -> bool:
 
 
 def viewer(scope: Scope) -> int:
-    """Who asks, as far as requests tell: the one that is prefetched for."""
+    """Who asks, as far as requests tell, in whatever order: who is prefetched for, who reads pages.
+
+    The same in one process only.
+    """
     peer = scope.get("client")
-    told = [value for name, value in scope["headers"] if name in _TELLING]
+    told = sorted(line for line in scope["headers"] if line[0] in _TELLING)
     return hash((peer and peer[0], *told))
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import replace
-from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,8 +14,6 @@ from gateway.services import results
 from gateway.services.search import JsonAnswer, SearchAnswer
 from gateway.web import context
 from gateway.web.streams import plain
-
-_TELLING: Final = ("authorization", "forwarded", "user-agent", "x-forwarded-for")
 
 
 async def studies(request: Request) -> Response:
@@ -47,7 +44,7 @@ async def _search(request: Request, level: Level) -> Response:
     if only := context.pinned(request):
         query = replace(query, version=only.version, secondary=only.primary is False)
     service = context.services(request).search
-    wanted = datastore_id, query, context.root(request), _client(request)
+    wanted = datastore_id, query, context.root(request), str(context.viewer(request.scope))
     answer: SearchAnswer | JsonAnswer
     if chosen.media_type == DICOM_XML:
         answer = await service.run(*wanted)
@@ -72,10 +69,3 @@ def _parts(documents: list[bytes]) -> Response:
     mark = multipart.boundary(hashlib.sha256(b"".join(documents)).hexdigest()[:32])
     kind = multipart.content_type(mark, DICOM_XML)
     return plain(multipart.body(mark, DICOM_XML, documents), kind)
-
-
-def _client(request: Request) -> str:
-    """Who asks, as far as requests tell: pages of one client belong together."""
-    told = [request.headers.get(name, "") for name in _TELLING]
-    peer = request.client.host if request.client else ""
-    return hashlib.sha256("\n".join([peer, *told]).encode()).hexdigest()

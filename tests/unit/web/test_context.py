@@ -303,3 +303,24 @@ def test_a_quality_that_is_none(text):
     with pytest.raises(InvalidRequest, match="1 to 100") as caught:
         context.quality(plain(f"/x?quality={text}"))
     assert caught.value.parameter == "quality"
+
+
+TOLD = [(b"user-agent", b"a"), (b"authorization", b"b"), (b"x-forwarded-for", b"c")]
+
+
+@pytest.mark.parametrize(
+    ("client", "headers", "one"),
+    [
+        (("10.0.0.1", 2), TOLD, True),
+        (("10.0.0.1", 1), [*reversed(TOLD)], True),
+        (("10.0.0.1", 1), [*TOLD, (b"accept", b"a/b")], True),
+        (("10.0.0.2", 1), TOLD, False),
+        (None, TOLD, False),
+        (("10.0.0.1", 1), TOLD[:2], False),
+        (("10.0.0.1", 1), [*TOLD[:2], (b"forwarded", b"c")], False),
+        (("10.0.0.1", 1), [*TOLD[:2], (b"x-forwarded-for", b"d")], False),
+    ],
+)
+def test_viewers_are_told_apart_by_what_requests_tell(client, headers, one):
+    known = context.viewer({"client": ("10.0.0.1", 1), "headers": TOLD})
+    assert (context.viewer({"client": client, "headers": headers}) == known) is one
