@@ -27,13 +27,14 @@ async def instances(request: Request) -> Response:
     if answer.representation.media_type == OCTET_STREAM:
         return await bulkdata.everything(request)
     if not answer.representation.multipart:
-        return await stream(request, _gathered(_single(answer)), answer.representation.content_type)
+        return await stream(request, _gathered(pieces(answer)), answer.representation.content_type)
     mark = await entities.boundary(request)
     kind = multipart.content_type(mark, answer.representation.media_type)
     return await stream(request, _gathered(_parts(answer, mark)), kind)
 
 
-async def _single(answer: InstancesAnswer) -> AsyncGenerator[bytes, None]:
+async def pieces(answer: InstancesAnswer) -> AsyncGenerator[bytes, None]:
+    """The one file of ``answer``, as it is made."""
     async with aclosing(answer.files) as files:
         async for file in files:
             async for piece in file.pieces:
@@ -53,12 +54,12 @@ async def _parts(answer: InstancesAnswer, mark: str) -> AsyncGenerator[bytes, No
     yield multipart.end(mark)
 
 
-async def _gathered(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """``pieces``, the small ones between two frames as one: each that is sent costs as much."""
+async def _gathered(source: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """``source``, its small pieces between two frames as one: each that is sent costs as much."""
     small: list[bytes] = []
     size = 0
-    async with aclosing(pieces):
-        async for piece in pieces:
+    async with aclosing(source):
+        async for piece in source:
             if len(piece) < _SMALL and size < _SMALL:
                 small.append(piece)
                 size += len(piece)

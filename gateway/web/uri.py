@@ -1,7 +1,6 @@
 """WADO-URI (PS3.18 chapter 9)."""
 
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack
 from typing import Final
 
 from starlette.requests import Request
@@ -11,8 +10,8 @@ from gateway.dicomweb import uri as parameters, warnings
 from gateway.dicomweb.representations import DICOM
 from gateway.dicomweb.resources import instance_url
 from gateway.services.instances import InstancesAnswer
-from gateway.web import context, entities, rendered
-from gateway.web.streams import Stream, begun, plain
+from gateway.web import context, entities, instances, rendered
+from gateway.web.streams import Begun, Stream, plain
 
 _WHOLE: Final = 16 << 20
 """Bytes up to which a file goes out with its length (PS3.18 table 9.4.3-2), not piece by piece."""
@@ -48,7 +47,7 @@ async def wado(request: Request) -> Response:
 
 async def _file(answer: InstancesAnswer) -> Response:
     """A file; the media type has no parameters here (PS3.18 9.1.3)."""
-    pieces = _pieces(answer)
+    pieces = instances.pieces(answer)
     head = bytearray()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(pieces.aclose)
@@ -56,19 +55,5 @@ async def _file(answer: InstancesAnswer) -> Response:
             head += piece
             if len(head) > _WHOLE:
                 stack.pop_all()  # the stream closes them
-                return Stream(await begun(_resumed(bytes(head), pieces)), DICOM, None)
+                return Stream(Begun(bytes(head), pieces, pieces), DICOM, None)
     return plain(bytes(head), DICOM)
-
-
-async def _pieces(answer: InstancesAnswer) -> AsyncGenerator[bytes, None]:
-    async with aclosing(answer.files) as files:
-        async for file in files:
-            async for piece in file.pieces:
-                yield piece
-
-
-async def _resumed(head: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    async with aclosing(rest):
-        yield head
-        async for piece in rest:
-            yield piece

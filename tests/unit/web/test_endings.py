@@ -8,6 +8,7 @@ import pytest
 
 from gateway.app import create_app
 from gateway.errors import UpstreamUnavailable
+from gateway.web import uri
 from tests.unit.services.memory import settings
 from tests.unit.services.rendering import SERIES, SOP, STUDY, image, stored
 from tests.unit.web import asgi
@@ -43,6 +44,12 @@ WAYS = {
     "known": {"if-none-match": "*"},
     "head of a known one": {"if-none-match": "*", "method": "HEAD"},
 }
+
+
+@pytest.fixture(autouse=True)
+def streamed(monkeypatch):
+    """Files of ten kilobytes are large enough to go out piece by piece."""
+    monkeypatch.setattr(uri, "_WHOLE", 5_000)
 
 
 @contextmanager
@@ -126,5 +133,16 @@ def test_an_answer_that_cannot_be_finished_leaves_nothing_behind(name, monkeypat
             response = await asgi.fetch(app, target, headers={"accept": accept})
             assert response.status_code == 503
             assert await left(begun) == []
+
+    asyncio.run(scenario())
+
+
+def test_a_large_file_by_query_is_the_file():
+    async def scenario():
+        app = app_of()
+        large = await asgi.fetch(app, ANSWERS["file by query"][0])
+        assert "content-length" not in large.headers
+        accept = {"accept": ANSWERS["file"][1]}
+        assert large.content == (await asgi.fetch(app, BASE, headers=accept)).content
 
     asyncio.run(scenario())
