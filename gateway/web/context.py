@@ -239,6 +239,14 @@ def base_url(request: Request) -> str:
     Raises:
         InvalidRequest: Host, or what a trusted proxy has passed on, could not stand in a URL.
     """
+    known = request.scope.setdefault("state", {})
+    if "base_url" not in known:  # asked for by several who take part in one answer
+        known["base_url"] = _base_url(request)
+    found: str = known["base_url"]
+    return found
+
+
+def _base_url(request: Request) -> str:
     settings = services(request).settings
     if settings.public_url:
         return settings.public_url.rstrip("/")
