@@ -5,6 +5,7 @@ Everything here waits, so it is called in threads. Errors of the database come o
 """
 
 import fcntl
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,10 +82,10 @@ def _alone(path: Path | None) -> Iterator[None]:
         yield
         return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with path.with_name(path.name + "-prepare").open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            path.open("ab").close()
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             yield
     except OSError as error:
         message = f"The catalog {path} cannot be made or written: {error.strerror}"

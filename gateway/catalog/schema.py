@@ -24,7 +24,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    SmallInteger,
     Table,
     Text,
 )
@@ -138,7 +137,7 @@ STUDY: Final = Table(
     Column("id", _Id, primary_key=True, autoincrement=False),
     Column("store", ForeignKey(STORE.c.id), nullable=False),
     _text("uid"),
-    Column("face", SmallInteger, nullable=False, default=0),
+    Column("face", Integer, nullable=False, default=0),
     Column("digest", LargeBinary, nullable=False),
     _text("order_date"),
     _text("order_time"),
@@ -203,7 +202,7 @@ STUDY_MODALITY: Final = Table(
     _text("order_date"),
     _text("order_time"),
     _text("uid"),
-    Column("face", SmallInteger, nullable=False, default=0),
+    Column("face", Integer, nullable=False, default=0),
     Index("study_modality_by_study", "study"),
 )
 """The modalities of a study, each to be walked in the order of results."""

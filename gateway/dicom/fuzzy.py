@@ -28,55 +28,63 @@ and to Metaphone both pairs sound the same."""
 def fuzzy(key: str) -> NameTest:
     """The test of ``key``."""
     literal = names.literal(key)
-    groups = _words(names.groups(key))
-    wanted = list(dict.fromkeys(word.strip("*") for group in groups for word in group))
-    tests = [_close_to(word) for word in wanted if word]
+    wanted = key_words(key)
+    tests = [close_to(word) for word in wanted]
     joined = "" if any(map(wildcards.is_pattern, wanted)) else "".join(wanted)
 
     def meets(name: str) -> bool:
         if literal(name):
             return True
         found = _stored_words(name)
-        words = [word for group in found for word in group]
-        if tests and all(any(map(test, words)) for test in tests):
+        every = [word for group in found for word in group]
+        if tests and all(any(map(test, every)) for test in tests):
             return True
         return bool(joined) and any("".join(group).startswith(joined) for group in found)
 
     return meets
 
 
-def _words(groups: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-    """The words of each component group."""
-    texts = (group.replace("'", "") for group in groups)
+def key_words(key: str) -> list[str]:
+    """The words of a key, which may be patterns: each has to be close to a word of the name."""
+    stripped = (word.strip("*") for group in words(key) for word in group)
+    return list(dict.fromkeys(filter(None, stripped)))
+
+
+def words(name: str) -> tuple[tuple[str, ...], ...]:
+    """The folded words of each component group of a name."""
+    texts = (group.replace("'", "") for group in names.groups(name))
     return tuple(tuple(filter(None, _BREAK.split(text))) for text in texts)
 
 
-@lru_cache(names.REMEMBERED)
-def _stored_words(name: str) -> tuple[tuple[str, ...], ...]:
-    return _words(names.groups(name))
+_stored_words = lru_cache(names.REMEMBERED)(words)
 
 
-def _close_to(word: str) -> Callable[[str], bool]:
+def close_to(word: str) -> Callable[[str], bool]:
+    """The test of a word of a name: whether it is close to the ``word`` of a key."""
     if wildcards.is_pattern(word):
         pattern = wildcards.compiled(word)
         return lambda other: pattern.fullmatch(other) is not None
-    sound = _sound(word)
+    own = sound(word)
 
     def close(other: str) -> bool:
         if other.startswith(word):
             return True
-        shorter = min(len(word), len(other))
-        edits = 0 if shorter < _EDITABLE else 1 if shorter < _LONG else 2
-        if edits and OSA.distance(word, other, score_cutoff=edits) <= edits:
+        most = edits(min(len(word), len(other)))
+        if most and OSA.distance(word, other, score_cutoff=most) <= most:
             return True
-        if not sound or JaroWinkler.similarity(word, other) < _ALIKE:
+        if not own or JaroWinkler.similarity(word, other) < _ALIKE:
             return False
-        return sound == _sound(other)
+        return own == sound(other)
 
     return close
 
 
-def _sound(word: str) -> str:
+def edits(length: int) -> int:
+    """How many letters two words may differ by, of which the shorter has ``length``."""
+    return 0 if length < _EDITABLE else 1 if length < _LONG else 2
+
+
+def sound(word: str) -> str:
     """How ``word`` sounds, ``""`` if it is not in Latin letters."""
     if not (word.isascii() and word.isalpha()):
         return ""

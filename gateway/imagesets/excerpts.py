@@ -46,17 +46,27 @@ class Uids(NamedTuple):
     sop: str = ""
 
 
-def study_blob(one: Instance) -> bytes:
-    """The excerpt of the study that ``one`` is of, as this instance has it."""
-    own = _own(one, STUDY_LEVEL)
+def study_elements(one: Instance) -> dict[int, Element]:
+    """The attributes of the study that ``one`` is of, as this instance has them."""
     upper = one.upper.elements(signed=one.signed)
     found = {tag: element for tag, element in upper.items() if tag in STUDY_LEVEL}
-    return _packed(one, [_sorted({**found, **own})])
+    return found | _own(one, STUDY_LEVEL)
 
 
-def digest(study: bytes) -> bytes:
+def study_blob(one: Instance) -> bytes:
+    """The excerpt of the study that ``one`` is of, as this instance has it."""
+    return _packed(one, [_sorted(study_elements(one))])
+
+
+def digest(found: Mapping[int, Element]) -> bytes:
     """What the elements of a study's excerpt are known by, 16 bytes."""
-    return blake2b(orjson.dumps(_unpacked(study)[0]), digest_size=16).digest()
+    return blake2b(orjson.dumps(_sorted(found)), digest_size=16).digest()
+
+
+def series_elements(one: Instance) -> dict[int, Element]:
+    """The attributes that the excerpt of the series has, as this instance has them."""
+    base = _above(one, signed=one.signed)
+    return base | _own(one, (_OF_SERIES | base.keys()) - STUDY_LEVEL)
 
 
 def series_blob(one: Instance) -> bytes:
