@@ -1,23 +1,17 @@
 """Finished pictures and documents, by the entity tag of the answer that they are."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from cachetools import LRUCache
 
+from gateway.cache.singleflight import SingleFlight
 from gateway.services.albums import Part
 from gateway.telemetry.metrics import Metrics
 
 _ENTRY_BYTES: Final = 1_024  # what a part takes beside its content
 _SHARE: Final = 4  # what takes more than this part of the shelf would drive out too many
-
-
-@dataclass(slots=True)
-class _Flight:
-    task: asyncio.Task[Part]
-    askers: int = 0
 
 
 class Shelf:
@@ -29,7 +23,7 @@ class Shelf:
 
     def __init__(self, max_bytes: int, metrics: Metrics) -> None:
         self._parts: LRUCache[str, Part] = LRUCache(max_bytes, _size)
-        self._flights: dict[str, _Flight] = {}
+        self._flights: SingleFlight[Part] = SingleFlight(given_up=True)
         self._counts = metrics.tier("rendered", max_bytes, lambda: int(self._parts.currsize))
 
     def peek(self, tag: str) -> Part | None:
@@ -53,25 +47,10 @@ class Shelf:
         if not tag:
             return await make()
         found = self.peek(tag)
-        return found if found is not None else await self._joined(tag, make)
-
-    async def _joined(self, tag: str, make: Callable[[], Awaitable[Part]]) -> Part:
-        flight = self._flights.get(tag)
-        if flight is None:
-            self._counts.misses += 1
-            flight = self._flights[tag] = _Flight(asyncio.ensure_future(self._made(tag, make)))
-            flight.task.add_done_callback(_heard)
-        flight.askers += 1
-        try:
-            return await asyncio.shield(flight.task)
-        finally:
-            flight.askers -= 1
-            if not flight.askers:
-                flight.task.cancel()
-                if self._flights.get(tag) is flight:
-                    del self._flights[tag]
+        return found or await self._flights.do(tag, partial(self._made, tag, make))
 
     async def _made(self, tag: str, make: Callable[[], Awaitable[Part]]) -> Part:
+        self._counts.misses += 1
         part = await make()
         if _size(part) * _SHARE > self._parts.maxsize:
             self._counts.dropped += 1
@@ -85,9 +64,3 @@ class Shelf:
 
 def _size(part: Part) -> int:
     return len(part.content) + _ENTRY_BYTES
-
-
-def _heard(task: asyncio.Task[Part]) -> None:
-    """Take note of a failure that nobody waits for any more."""
-    if not task.cancelled():
-        task.exception()
