@@ -1,10 +1,10 @@
 """Query parameters of rendered resources and thumbnails (PS3.18 8.3.5), or refused by name."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.dicomweb import parameters
 from gateway.errors import InvalidRequest
 
 ANNOTATIONS: Final = ("patient", "technique")
@@ -17,10 +17,6 @@ FUNCTIONS: Final = {"linear": "LINEAR", "linear-exact": "LINEAR_EXACT", "sigmoid
 """The functions of ``window`` as VOI LUT Function (0028,1056) names them."""
 
 _IGNORED: Final = frozenset({"accept", "charset", "imageSetId", "versionId"})
-_POSITIVE: Final = re.compile(r"[1-9][0-9]{0,8}")
-_DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]{1,12}(?:\.[0-9]{0,12})?|\.[0-9]{1,12})")
-_EXPONENT: Final = re.compile(r"[+-]?[0-9.]{1,24}[eE][+-]?[0-9]{1,2}")
-_KEYWORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +71,13 @@ def parse(pairs: Iterable[tuple[str, str]], max_side: int) -> Parameters:
     Raises:
         InvalidRequest: a parameter is unknown or malformed; the error names it.
     """
-    given = _given(pairs, _RENDERED)
-    keywords = _annotations(given["annotation"]) if "annotation" in given else ()
+    given = parameters.collected(pairs, _RENDERED, _IGNORED, "this resource")
+    listed = given.get("annotation")
+    keywords = () if listed is None else parameters.keywords("annotation", listed)
     return Parameters(
         _viewport(given["viewport"], max_side) if "viewport" in given else None,
         _window(given["window"]) if "window" in given else None,
-        _quality(given["quality"]) if "quality" in given else None,
+        parameters.quality(given["quality"]) if "quality" in given else None,
         tuple(name for name in ANNOTATIONS if name in keywords),
         tuple(name for name in keywords if name not in ANNOTATIONS),
         _one_of("iccprofile", given.get("iccprofile", "no"), PROFILES),
@@ -94,7 +91,7 @@ def parse_thumbnail(pairs: Iterable[tuple[str, str]], side: int, max_side: int) 
     Raises:
         InvalidRequest: a parameter is unknown or malformed, or the viewport names a region.
     """
-    given = _given(pairs, _THUMBNAIL)
+    given = parameters.collected(pairs, _THUMBNAIL, _IGNORED, "this resource")
     if "viewport" not in given:
         return Parameters(Viewport(side, side))
     if given["viewport"].count(",") != 1:
@@ -106,37 +103,10 @@ _RENDERED: Final = ("annotation", "iccprofile", "overlays", "quality", "viewport
 _THUMBNAIL: Final = ("viewport",)
 
 
-def _given(pairs: Iterable[tuple[str, str]], known: Iterable[str]) -> Mapping[str, str]:
-    found: dict[str, str] = {}
-    for name, value in pairs:
-        if name in _IGNORED:
-            continue
-        if name not in known:
-            raise InvalidRequest(f"{name} is not a parameter of this resource", name)
-        if found.setdefault(name, value) != value:
-            raise InvalidRequest(f"{name} is given twice with different values", name)
-    return found
-
-
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise InvalidRequest(f"{name} must be one of {', '.join(allowed)}", name)
     return value
-
-
-def _annotations(value: str) -> tuple[str, ...]:
-    keywords = tuple(dict.fromkeys(part.strip() for part in value.split(",")))
-    if not all(map(_KEYWORD.fullmatch, keywords)):
-        raise InvalidRequest(
-            "annotation must be a list of keywords: patient, technique", "annotation"
-        )
-    return keywords
-
-
-def _quality(value: str) -> int:
-    if not _POSITIVE.fullmatch(value) or int(value) > 100:
-        raise InvalidRequest("quality must be a whole number from 1 to 100", "quality")
-    return int(value)
 
 
 def _window(value: str) -> Windowing:
@@ -144,27 +114,18 @@ def _window(value: str) -> Windowing:
     if len(parts) != 3 or parts[2] not in FUNCTIONS:
         names = ", ".join(FUNCTIONS)
         raise InvalidRequest(f"window must be a center, a width and one of {names}", "window")
-    center, width = (_number("window", part) for part in parts[:2])
+    center, width = (parameters.decimal("window", part) for part in parts[:2])
     function = FUNCTIONS[parts[2]]
     if width <= 0 or (function == "LINEAR" and width < 1):
         raise InvalidRequest("The width of a window must be above 0, of a linear one 1", "window")
     return Windowing(center, width, function)
 
 
-def _number(name: str, text: str) -> float:
-    try:
-        if _DECIMAL.fullmatch(text) or _EXPONENT.fullmatch(text):
-            return float(text)
-    except ValueError:
-        pass
-    raise InvalidRequest(f"{name} has a value that is not a decimal number", name)
-
-
 def _viewport(value: str, max_side: int) -> Viewport:
     parts = [part.strip() for part in value.split(",")]
     if not 2 <= len(parts) <= 6:
         raise InvalidRequest("viewport must be vw,vh or vw,vh,sx,sy,sw,sh", "viewport")
-    if not all(map(_POSITIVE.fullmatch, parts[:2])):
+    if not all(map(parameters.POSITIVE.fullmatch, parts[:2])):
         raise InvalidRequest("viewport must begin with a width and a height in pixels", "viewport")
     width, height = map(int, parts[:2])
     if max(width, height) > max_side:
@@ -185,7 +146,7 @@ def _viewport(value: str, max_side: int) -> Viewport:
 
 
 def _optional(text: str) -> float | None:
-    return _number("viewport", text) if text else None
+    return parameters.decimal("viewport", text) if text else None
 
 
 def _magnitude(value: float | None) -> float | None:

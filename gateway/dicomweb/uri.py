@@ -1,13 +1,13 @@
 """The URI Service, WADO-URI (PS3.18 chapter 9): its query parameters, parsed or refused by name."""
 
-import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from gateway.dicom import uids
-from gateway.dicomweb import accept as media_ranges
+from gateway.dicomweb import accept as media_ranges, parameters
 from gateway.dicomweb.accept import Accept
 from gateway.dicomweb.rendered import ANNOTATIONS, Parameters, Viewport, Windowing
 from gateway.dicomweb.representations import DICOM
@@ -32,11 +32,6 @@ _KNOWN: Final = frozenset({*_MANDATORY, *_NEGOTIATED, *_PICTURED})
 _IGNORED: Final = frozenset({"imageSetId", "versionId"})
 _NOT_WITH_A_STATE: Final = ("frameNumber", "windowCenter", "windowWidth")
 
-_POSITIVE: Final = re.compile(r"[1-9][0-9]{0,8}")
-_DECIMAL: Final = re.compile(
-    r"[+-]?(?:[0-9]{1,12}\.?[0-9]{0,12}|\.[0-9]{1,12})(?:[eE][+-]?[0-9]{1,2})?"
-)
-_KEYWORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 _CHARSET: Final = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`{|}~-]{1,40})(?:;q=([01](?:\.[0-9]{0,3})?))?")
 
 
@@ -124,7 +119,7 @@ def parse(pairs: Iterable[tuple[str, str]], accept: Accept, charsets: str, most:
         InvalidRequest: a parameter is missing, unknown, malformed or does not go with another; the
             error names it.
     """
-    given = _given(pairs)
+    given = parameters.collected(pairs, _KNOWN, _IGNORED, "the URI Service")
     _check_mandatory(given)
     _check_anonymize(given)
     wanted = _accept(given, accept)
@@ -149,18 +144,6 @@ def parse(pairs: Iterable[tuple[str, str]], accept: Accept, charsets: str, most:
         pictured,
         _takes_utf_8(given["charset"]) if "charset" in given else _may_take_utf_8(charsets),
     )
-
-
-def _given(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
-    found: dict[str, str] = {}
-    for name, value in pairs:
-        if name in _IGNORED:
-            continue
-        if name not in _KNOWN:
-            raise InvalidRequest(f"{name} is not a parameter of the URI Service", name)
-        if found.setdefault(name, value) != value:
-            raise InvalidRequest(f"{name} is given twice with different values", name)
-    return found
 
 
 def _check_mandatory(given: Mapping[str, str]) -> None:
@@ -214,26 +197,13 @@ def _syntax(given: Mapping[str, str]) -> str | None:
 
 
 def _positive(given: Mapping[str, str], name: str, most: int | None = None) -> int | None:
-    if name not in given:
-        return None
-    if not _POSITIVE.fullmatch(given[name]):
-        raise InvalidRequest(f"{name} must be a whole number above 0", name)
-    value = int(given[name])
-    if most is not None and value > most:
-        raise InvalidRequest(f"{name} may be {most} at the most", name)
-    return value
-
-
-def _decimal(text: str, name: str) -> float:
-    if not _DECIMAL.fullmatch(text) or not math.isfinite(float(text)):
-        raise InvalidRequest(f"{name} has a value that is not a decimal number", name)
-    return float(text)
+    return parameters.positive(name, given[name], most) if name in given else None
 
 
 def _region(given: Mapping[str, str]) -> Region | None:
     if "region" not in given:
         return None
-    parts = [_decimal(part.strip(), "region") for part in given["region"].split(",")]
+    parts = [parameters.decimal("region", part.strip()) for part in given["region"].split(",")]
     if len(parts) != 4:
         raise InvalidRequest("region must be four numbers: left, top, right, bottom", "region")
     left, top, right, bottom = parts
@@ -246,7 +216,9 @@ def _window(given: Mapping[str, str]) -> Windowing | None:
     _check_pair(given, "windowCenter", "windowWidth")
     if "windowCenter" not in given:
         return None
-    center, width = (_decimal(given[name], name) for name in ("windowCenter", "windowWidth"))
+    center, width = (
+        parameters.decimal(name, given[name]) for name in ("windowCenter", "windowWidth")
+    )
     if width < 1:  # PS3.3 C.11.2.1.2.1
         raise InvalidRequest("windowWidth must be 1 or more", "windowWidth")
     return Windowing(center, width, "LINEAR")
@@ -262,13 +234,9 @@ def _check_pair(given: Mapping[str, str], *names: str) -> None:
 
 def _annotations(given: Mapping[str, str]) -> tuple[str, ...]:
     """The keywords, under either name that the standard has for them (9.4.1.2.2, table 9.5.1-1)."""
-    found: dict[str, None] = {}
-    for name in ("annotation", "imageAnnotation"):
-        for keyword in given[name].split(",") if name in given else ():
-            if not _KEYWORD.fullmatch(keyword.strip()):
-                raise InvalidRequest(f"{name} must be a list of keywords: patient, technique", name)
-            found[keyword.strip()] = None
-    return tuple(found)
+    names = (name for name in ("annotation", "imageAnnotation") if name in given)
+    found = (parameters.keywords(name, given[name]) for name in names)
+    return tuple(dict.fromkeys(chain.from_iterable(found)))
 
 
 def _state(given: Mapping[str, str]) -> PresentationState | None:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote
 from starlette.requests import Request
 from starlette.types import Scope
 
-from gateway.dicomweb import accept, conditions, forwarding, resources as places
+from gateway.dicomweb import accept, conditions, forwarding, parameters, resources as places
 from gateway.dicomweb.accept import Accept
 from gateway.dicomweb.capabilities import Resource
 from gateway.dicomweb.forwarding import Origin
@@ -34,7 +34,6 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _IDENTIFIER = re.compile("[0-9a-z]{32}")
 _SPACE = re.compile(r"(;|,|%3B|%2C)\+", re.IGNORECASE)
 _TELLING = frozenset({b"authorization", b"forwarded", b"user-agent", b"x-forwarded-for"})
-_QUALITY = re.compile("[1-9][0-9]?|100")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +192,7 @@ def quality(request: Request) -> int | None:
         InvalidRequest: it is not a number in that range.
     """
     given = request.query_params.get("quality")
-    if given is None:
-        return None
-    if not _QUALITY.fullmatch(given):
-        raise InvalidRequest("quality is not a whole number from 1 to 100", "quality")
-    return int(given)
+    return None if given is None else parameters.quality(given)
 
 
 def _is_identifier(text: str) -> bool:
