@@ -133,7 +133,7 @@ async def addressed(request: Request, *, related: bool) -> Response | None:
     ``related`` says that other series of the study decide the answer as well.
     """
     request.state.freshness = Freshness.RELATED if related else Freshness.STORED
-    request.state.entity = None
+    request.state.entity = request.state.ground = None
     entity = await _entity(request)
     known = conditions.names(_header(request, "if-none-match"), entity.tag)
     return _not_modified(entity) if known else None
@@ -181,11 +181,14 @@ async def _stored_tag(request: Request) -> str:
 
 
 async def ground(request: Request) -> Ground:
-    """What the answer to ``request``, which names a study, follows from."""
-    related = request.state.freshness is Freshness.RELATED
-    return await grounds.find(
-        context.services(request).library, context.address(request), related=related
-    )
+    """What the answer to ``request``, which names a study, follows from: found once for each."""
+    found: Ground | None = getattr(request.state, "ground", None)
+    if found is None:
+        related = request.state.freshness is Freshness.RELATED
+        library = context.services(request).library
+        found = await grounds.find(library, context.address(request), related=related)
+        request.state.ground = found
+    return found
 
 
 async def _finished(request: Request, response: Response) -> Response:

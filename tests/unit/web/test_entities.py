@@ -7,6 +7,7 @@ import re
 import pytest
 
 from gateway.app import create_app
+from gateway.services import grounds
 from gateway.web.entities import fingerprint
 from gateway.web.routes import DICOMWEB
 from tests import multipart
@@ -297,3 +298,16 @@ def test_frames_are_asked_for_again_where_the_setting_says_so(remote):
     app = create_app(settings(frame_max_age=60), remote)
     found = ask(app, f"{INSTANCE}/frames/1").headers["cache-control"]
     assert found == "private, max-age=60, immutable"
+
+
+@each
+def test_what_an_answer_follows_from_is_found_once(app, path, monkeypatch):
+    find, found = grounds.find, []
+
+    async def noted(*args, **kwargs):
+        found.append(kwargs)
+        return await find(*args, **kwargs)
+
+    monkeypatch.setattr(grounds, "find", noted)
+    ask(app, path, accept=RESOURCES[path][0])
+    assert len(found) <= 1
