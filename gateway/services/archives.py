@@ -33,13 +33,14 @@ class Archives:
                 native = file.syntax in (ts.EXPLICIT_LE, ts.IMPLICIT_LE)
                 large = archives.may_exceed(file.instance.pixel().pixel_data_bytes)
                 with archive.entry(_name(file.instance), compress=native, large=large) as entry:
-                    async for piece in file.pieces:
-                        if len(piece) < _INLINE:
-                            entry.write(piece)
-                        else:
-                            await self._compute.run(entry.write, piece)
-                        if archive.waiting >= _CHUNK:
-                            yield archive.take()
+                    async with aclosing(file.pieces):
+                        async for piece in file.pieces:
+                            if len(piece) < _INLINE:
+                                entry.write(piece)
+                            else:
+                                await self._compute.run(entry.write, piece)
+                            if archive.waiting >= _CHUNK:
+                                yield archive.take()
         yield archive.close()
 
 

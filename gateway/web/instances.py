@@ -37,8 +37,9 @@ async def pieces(answer: InstancesAnswer) -> AsyncGenerator[bytes, None]:
     """The one file of ``answer``, as it is made."""
     async with aclosing(answer.files) as files:
         async for file in files:
-            async for piece in file.pieces:
-                yield piece
+            async with aclosing(file.pieces):
+                async for piece in file.pieces:
+                    yield piece
 
 
 async def _parts(answer: InstancesAnswer, mark: str) -> AsyncGenerator[bytes, None]:
@@ -47,9 +48,10 @@ async def _parts(answer: InstancesAnswer, mark: str) -> AsyncGenerator[bytes, No
         async for file in files:
             # With the content: what fails before anything is sent can still be an error answer.
             head = multipart.part_head(mark, f"{media_type}; transfer-syntax={file.syntax}")
-            async for piece in file.pieces:
-                yield head + piece if head else piece
-                head = b""
+            async with aclosing(file.pieces):
+                async for piece in file.pieces:
+                    yield head + piece if head else piece
+                    head = b""
             yield multipart.PART_TAIL
     yield multipart.end(mark)
 
