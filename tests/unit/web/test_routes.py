@@ -1,11 +1,8 @@
 """The table of routes: each line is reachable at both roots and leads where it says."""
 
 import asyncio
-import base64
 import inspect
-import io
 import re
-import zipfile
 
 import pytest
 from starlette.routing import Route
@@ -14,7 +11,7 @@ from gateway.app import create_app
 from gateway.errors import UpstreamUnavailable
 from gateway.web import bulkdata, frames, instances, metadata, pixeldata, rendered, search, uri
 from gateway.web.routes import DICOMWEB, OPERATIONS, ROOTS, routes
-from tests import multipart, native_model
+from tests import multipart
 from tests.unit.services.memory import (
     DATASTORE,
     HTJ2K_RPCL,
@@ -256,101 +253,6 @@ def test_both_roots_write_urls_below_themselves(app):
         assert link == f"http://{asgi.HOST}{root}{BASE}/bulkdata/7FE00010"
         assert visit(app, link.removeprefix(f"http://{asgi.HOST}"))[0].status_code == 200
         assert "7FE00010" not in second
-
-
-def test_one_frame_has_its_length_and_an_exact_part_header(app):
-    octets = 'multipart/related; type="application/octet-stream"'
-    response, _ = visit(app, f"/dicomweb{BASE}/frames/2", accept=octets)
-    assert int(response.headers["content-length"]) == len(response.content)
-    head = b"\r\nContent-Type: application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1\r\n"
-    assert head in response.content
-    [part] = multipart.parse(response)
-    assert part.content == FRAMES[1]
-    single, _ = visit(app, f"/dicomweb{BASE}/frames/2", accept="application/octet-stream")
-    assert single.content == FRAMES[1]
-    assert single.headers["content-type"] == (
-        "application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1"
-    )
-
-
-def test_frames_of_a_list_are_parts_in_its_order(app):
-    response, _ = visit(app, f"/dicomweb{BASE}/frames/2%2C1")
-    assert [part.content for part in multipart.parse(response)] == FRAMES[::-1]
-    response, _ = visit(app, f"/dicomweb{BASE}/bulkdata/7FE00010/frames/2%2C1")
-    assert [part.content for part in multipart.parse(response)] == FRAMES[::-1]
-
-
-@pytest.mark.parametrize("path", ["bulkdata/7FE00010", "pixeldata", "bulkdata"])
-def test_native_pixel_data_are_one_value(app, path):
-    response, _ = visit(app, f"/dicomweb{BASE}/{path}")
-    [part] = multipart.parse(response)
-    assert part.content == b"".join(FRAMES)
-    location = f"http://{asgi.HOST}/dicomweb{BASE}/bulkdata/7FE00010"
-    assert f"\r\nContent-Location: {location}\r\n".encode() in response.content
-    single, _ = visit(app, f"/dicomweb{BASE}/{path}", accept="application/octet-stream")
-    assert single.content == part.content
-    assert int(single.headers["content-length"]) == 16
-    assert single.headers["content-type"].startswith("application/octet-stream")
-
-
-def test_metadata_as_xml(app):
-    envelope = 'multipart/related; type="application/dicom+xml"'
-    response, _ = visit(app, "/dicomweb/studies/1.2.3/metadata", accept=envelope)
-    assert response.headers["content-type"].startswith(envelope)
-    parts = multipart.parse(response)
-    assert [part.type for part in parts] == ["application/dicom+xml"] * 2
-    found = [native_model.parse(part.content, lambda uri: b"") for part in parts]
-    assert [one.SOPInstanceUID for one in found] == ["1.2.3.1.1", "1.2.3.1.2"]
-    single, _ = visit(app, f"/dicomweb{BASE}/metadata", accept="application/dicom+xml")
-    assert single.headers["content-type"] == "application/dicom+xml"
-    assert single.content == parts[0].content
-
-
-def test_an_archive_is_a_file_to_be_saved(app):
-    for path in ("/studies/1.2.3", BASE):
-        response, _ = visit(app, f"/dicomweb{path}", accept="application/zip")
-        chosen, _ = visit(app, f"/dicomweb{path}?accept=application/zip")
-        assert chosen.content == response.content
-        assert response.headers["content-type"] == "application/zip"
-        uid = path.rpartition("/")[2]
-        assert response.headers["content-disposition"] == f'attachment; filename="{uid}.zip"'
-        found = zipfile.ZipFile(io.BytesIO(response.content))
-        assert found.testzip() is None
-        assert found.namelist()[0] == "0001_CT_1.2.3.1/00001_1.2.3.1.1.dcm"
-        first, _ = visit(app, f"/dicomweb{BASE}", accept="application/dicom")
-        assert found.read(found.namelist()[0]) == first.content
-
-
-def test_bytes_of_an_instance_are_its_bulk_data(app):
-    octets = 'multipart/related; type="application/octet-stream"'
-    response, _ = visit(app, "/dicomweb/studies/1.2.3", accept=octets)
-    assert [part.content for part in multipart.parse(response)] == [b"".join(FRAMES)]
-
-
-def test_an_answer_that_is_not_complete_says_so(app, remote):
-    document = {
-        "EncapsulatedDocument": base64.b64encode(bytes(3000)).decode(),
-        "MIMETypeOfEncapsulatedDocument": "application/pdf",
-    }
-    remote.add(image_set("1.2.3", "1.2.3.2", instance("1.2.3.2.1", **document)))
-    pdf = 'multipart/related; type="application/pdf"'
-    response, _ = visit(app, "/dicomweb/studies/1.2.3/bulkdata", accept=pdf)
-    assert response.status_code == 206
-    assert [part.type for part in multipart.parse(response)] == ["application/pdf"]
-    both = f'{pdf}, multipart/related; type="application/octet-stream"'
-    response, _ = visit(app, "/dicomweb/studies/1.2.3/bulkdata", accept=both)
-    assert response.status_code == 200
-    assert len(multipart.parse(response)) == 2
-
-
-def test_files_are_parts_and_one_may_stand_alone(app):
-    response, _ = visit(app, "/dicomweb/studies/1.2.3")
-    parts = multipart.parse(response)
-    assert [part.type for part in parts] == ["application/dicom"] * 2
-    assert all(part.content[128:132] == b"DICM" for part in parts)
-    single, _ = visit(app, f"/dicomweb{BASE}", accept="application/dicom")
-    assert single.headers["content-type"].startswith("application/dicom")
-    assert single.content == parts[0].content
 
 
 def test_results_that_are_left_are_told_in_a_header(app):
