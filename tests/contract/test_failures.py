@@ -10,20 +10,36 @@ import httpx
 import pytest
 
 from tests import files
-from tests.running import Gateway
+from tests.running import Gateway, HealthImaging
 
 STUDY = "1.2.826.0.1.3680043.10.1.1"
 SERIES = f"{STUDY}.1"
 
 
+def four_slices(server, folder):
+    """A gateway that gives up quickly, before a server that is given a series of four slices."""
+    paths = [files.write(folder / f"{n}.dcm", files.ct(n)) for n in range(1, 5)]
+    server.import_files(paths, "four")
+    return Gateway(server, max_attempts=2, connect_timeout=1)
+
+
 @pytest.fixture
 def pair(fresh, tmp_path):
-    """A server with a series of four slices, and a gateway that gives up quickly."""
-    paths = [files.write(tmp_path / f"{n}.dcm", files.ct(n)) for n in range(1, 5)]
-    fresh.import_files(paths, "four")
-    gateway = Gateway(fresh, max_attempts=2, connect_timeout=1)
+    """A server for the test to damage, and its gateway."""
+    gateway = four_slices(fresh, tmp_path)
     yield fresh, gateway
     gateway.stop()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A gateway whose server nobody damages."""
+    folder = tmp_path_factory.mktemp("whole")
+    server = HealthImaging(folder / "data")
+    gateway = four_slices(server, folder)
+    yield gateway
+    gateway.stop()
+    assert server.stop() == 0
 
 
 def test_healthimaging_away_is_503_and_comes_back(pair):
@@ -122,28 +138,25 @@ def test_damaged_pixels_are_an_error_and_not_a_picture(pair):
         ("/studies/1.2.3/thumbnail", 404),
     ],
 )
-def test_what_is_not_there(pair, path, status):
-    _, gateway = pair
-    answer = httpx.get(gateway.root + path)
+def test_what_is_not_there(whole, path, status):
+    answer = httpx.get(whole.root + path)
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_frame_numbers_are_checked(pair):
-    _, gateway = pair
-    series = f"{gateway.root}/studies/{STUDY}/series/{SERIES}"
+def test_frame_numbers_are_checked(whole):
+    series = f"{whole.root}/studies/{STUDY}/series/{SERIES}"
     sop = httpx.get(f"{series}/metadata").json()[0]["00080018"]["Value"][0]
     for numbers, status in {"2": 404, "0": 400, "-1": 400, "x": 400, "1,1": 400, "": 404}.items():
         answer = httpx.get(f"{series}/instances/{sop}/frames/{numbers}")
         assert answer.status_code == status, numbers
-    assert httpx.post(f"{gateway.root}/studies").status_code == 405
-    assert httpx.head(f"{gateway.root}/studies").status_code == 200
+    assert httpx.post(f"{whole.root}/studies").status_code == 405
+    assert httpx.head(f"{whole.root}/studies").status_code == 200
 
 
-def test_head_says_what_get_would_without_reading_it(pair):
-    _, gateway = pair
-    answer = httpx.head(f"{gateway.root}/studies/{STUDY}")
+def test_head_says_what_get_would_without_reading_it(whole):
+    answer = httpx.head(f"{whole.root}/studies/{STUDY}")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("multipart/related")
     assert answer.content == b""
-    assert httpx.head(f"{gateway.root}/studies/1.2.3").status_code == 404
+    assert httpx.head(f"{whole.root}/studies/1.2.3").status_code == 404

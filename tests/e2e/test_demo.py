@@ -45,7 +45,7 @@ class Demo:
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         """Exit status, and what it complained of."""
         self.process.send_signal(number)
-        _, complaints = self.process.communicate(timeout=30)
+        _, complaints = self.process.communicate(timeout=100)
         return self.process.returncode, complaints
 
 
@@ -187,7 +187,7 @@ def test_a_ct_series_of_300_slices_is_opened(demo, tmp_path):
     root = running.root()
     study = "1.2.826.0.1.3680043.10.1.1"
     series = f"{root}/studies/{study}/series/{study}.1"
-    with httpx.Client(timeout=60) as client:
+    with httpx.Client(timeout=100) as client:
         metadata = client.get(f"{series}/metadata").json()
         assert [one["00200013"]["Value"][0] for one in metadata] == list(range(1, 301))
         for one in metadata[::37]:
@@ -236,7 +236,7 @@ def test_a_signal_ends_the_start_too(demo, tmp_path, number):
 )
 def test_a_mistake_is_one_clear_sentence(demo, arguments, environment, sentence):
     running = demo(*arguments, **environment)
-    _, complaints = running.process.communicate(timeout=30)
+    _, complaints = running.process.communicate(timeout=100)
     assert running.process.returncode == 1
     assert sentence in complaints
     assert "Traceback" not in complaints
@@ -246,14 +246,14 @@ def test_a_port_in_use_is_said(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         command = [sys.executable, "-m", "gateway", "demo", "--data", str(tmp_path), "--port", port]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 1
     assert f"PORT {port} cannot be used" in done.stderr
 
 
 def test_two_servers_do_not_share_a_data_folder(fresh):
     command = [sys.executable, "-m", "gateway", "healthimaging", "--data", str(fresh.data)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 1
     assert "is in use by another embedded HealthImaging server" in done.stderr
 
@@ -305,7 +305,7 @@ def test_import_from_the_command_line(fresh, tmp_path):
     files.write(folder / "one.dcm", files.ct(1))
     (folder / "noise.bin").write_bytes(b"noise")
     command = [sys.executable, "-m", "gateway", "import", str(folder), "--data", str(fresh.data)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stderr
     assert "noise.bin: not a DICOM Part 10 file" in done.stdout
     assert done.stdout.splitlines()[-1] == "Imported 1 of 2 files."
@@ -325,7 +325,7 @@ def test_check_and_serve_against_a_data_store(fresh):
         [*command, "check"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
         env=os.environ | environment,
     )
@@ -335,7 +335,7 @@ def test_check_and_serve_against_a_data_store(fresh):
         [*command, "check"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
         env=os.environ | wrong,
     )
@@ -356,7 +356,7 @@ def test_check_and_serve_against_a_data_store(fresh):
         except httpx.ConnectError:
             time.sleep(0.1)
     serving.terminate()
-    serving.communicate(timeout=20)
+    serving.communicate(timeout=100)
     assert serving.returncode == 0
 
 

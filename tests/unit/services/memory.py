@@ -173,8 +173,8 @@ def answers(**changes: Any) -> Answers:
 class MemoryHealthImaging:
     """One data store; ``failures`` raises what it holds for an operation or an identifier.
 
-    Open frames come in pieces of ``chunk`` bytes; ``breaks`` says after how many bytes a frame
-    breaks off, ``urgencies`` keeps how urgently each was asked for.
+    Open frames come in pieces of ``chunk`` bytes, large ones in a hundred; ``breaks`` says after
+    how many bytes a frame breaks off, ``urgencies`` keeps how urgently each was asked for.
     """
 
     def __init__(self, page: int = 50) -> None:
@@ -297,7 +297,8 @@ class MemoryHealthImaging:
         urgency: Urgency = Urgency.WAITING,
     ) -> OpenFrame:
         content = await self.frame(datastore_id, image_set_id, frame_id, urgency)
-        return MemoryFrame(content, self.chunk, self.breaks.get(frame_id))
+        chunk = max(self.chunk, len(content) // 100)
+        return MemoryFrame(content, chunk, self.breaks.get(frame_id))
 
     async def check(self, datastore_id: str) -> None:
         await self._call("check", datastore_id)
