@@ -129,7 +129,7 @@ def test_metadata_are_given_again_from_where_they_are_kept(place, headers, polic
             assert same(again, first)
         assert len(written) == count
         remote.add(image_set("1.2", "1.2.1", instance("1.2.1.9999", 9)))
-        ask.moment += 1
+        ask.next_moment()
         later, repeated = await ask(path, **named)
         assert not repeated
         assert later.headers["etag"] != first.headers["etag"]

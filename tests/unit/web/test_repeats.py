@@ -44,7 +44,7 @@ def remote():
 class Asking:
     """Requests to one application, in one event loop; a fresh one says what is right.
 
-    Time stands still until ``moment`` is changed, unless everything is looked up every time.
+    Time stands still until the ``next_moment``, unless everything is looked up every time.
     """
 
     def __init__(self, remote, **changes):
@@ -54,6 +54,11 @@ class Asking:
         self.moment = 1
         if self._settings.search_ttl:
             self.app.state.services.library.moment = lambda: self.moment
+
+    def next_moment(self):
+        """What was looked up is too old for everybody now."""
+        self.moment += 1
+        self.app.state.services.library._studies._latest.clear()
 
     async def __call__(self, target=ONE, method="GET", app=None, **headers):
         named = {"accept": STORED, **{k.replace("_", "-"): v for k, v in headers.items()}}
@@ -176,7 +181,7 @@ def test_what_has_changed_is_seen_at_the_next_moment(remote, change, policy):
         before, _ = await ask()
         change(remote)
         assert same((await ask())[0], before)  # as every other request within the moment
-        ask.moment += 1
+        ask.next_moment()
         right = await ask.afresh()
         assert not same(right, before)
         for _ in range(2):
@@ -190,7 +195,7 @@ def test_a_moment_later_one_search_is_enough(remote):
         ask = Asking(remote)
         await ask()
         await ask(f"/dicomweb{PLACE}/frames/2")
-        ask.moment += 1
+        ask.next_moment()
         searches, documents = remote.count("search"), remote.count("metadata")
         for number in (1, 2, 1, 2):
             _, repeated = await ask(f"/dicomweb{PLACE}/frames/{number}")
