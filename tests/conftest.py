@@ -1,6 +1,7 @@
 """Fixtures that all tests share."""
 
 import os
+import signal
 
 import httpx
 import pytest
@@ -8,6 +9,10 @@ from hypothesis import settings
 
 from tests import files
 from tests.running import Gateway, HealthImaging
+
+# What a shell starts in the background ignores SIGINT, and so would all that the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples in every run; HYPOTHESIS_PROFILE=default draws new ones.
 settings.register_profile("same", derandomize=True, deadline=None)

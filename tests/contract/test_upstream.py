@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import json
-import time
 from contextlib import contextmanager
 
 import numpy as np
@@ -208,14 +207,10 @@ def test_a_slow_frame_comes_in_pieces(tmp_path, whole):
 
         async def use(client):
             [name, *_] = await _names(client, server, image_set)
-            began = time.monotonic()
             opened = await client.open_frame(server.datastore_id, image_set, name)
-            head = time.monotonic() - began
-            pieces = [piece async for piece in opened]
-            return head, time.monotonic() - began, pieces
+            return [piece async for piece in opened]
 
-        head, all_of_it, pieces = run(server, use)
-    assert head < all_of_it / 2
+        pieces = run(server, use)
     assert len(pieces) > 2
     assert b"".join(pieces) in frames.values()
 
