@@ -87,16 +87,6 @@ class HealthImaging(Protocol):
         """The gzip document of an image set, of its latest version where none is given."""
         ...
 
-    async def frame(
-        self,
-        datastore_id: str,
-        image_set_id: str,
-        frame_id: str,
-        urgency: Urgency = Urgency.WAITING,
-    ) -> bytes:
-        """The bytes of one frame as stored, all of them."""
-        ...
-
     async def open_frame(
         self,
         datastore_id: str,

@@ -120,18 +120,6 @@ class HealthImagingClient:
         query = "" if version is None else f"version={version}"
         return await self._post("GetImageSetMetadata", path, query, urgency=urgency)
 
-    async def frame(
-        self,
-        datastore_id: str,
-        image_set_id: str,
-        frame_id: str,
-        urgency: Urgency = Urgency.WAITING,
-    ) -> bytes:
-        """The bytes of a frame as stored."""
-        path = _path(datastore_id, image_set_id, "getImageFrame")
-        body = orjson.dumps({"imageFrameId": frame_id})
-        return await self._post("GetImageFrame", path, body=body, urgency=urgency)
-
     async def open_frame(
         self,
         datastore_id: str,

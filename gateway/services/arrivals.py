@@ -2,6 +2,7 @@
 
 A frame has any number of followers, and each gets all of its bytes from the first. The piece that
 completes it is given out once the whole is verified, so that nobody takes for a frame what is none.
+One that breaks off is fetched again, and goes on behind what was given out if that comes as before.
 Where all followers leave, a frame that is more than half here goes on into the cache; any other is
 given up.
 """
@@ -20,6 +21,8 @@ from gateway.imagesets.document import Seal
 from gateway.remote.api import NotNow, OpenFrame, Urgency
 
 _log: Final = logging.getLogger(__name__)
+
+_AGAIN: Final = 2  # tries of a frame that breaks off, beside the first
 
 Find = Callable[[], Awaitable[bytes | None]]
 """Looks for a frame where it may be kept."""
@@ -96,20 +99,47 @@ class Arrival:
             self._give(kept)
             return kept
         self.fetched = True
-        last = b""
-        async with aclosing(await self._opened()) as frame:
-            self.length = frame.length
-            self._tell()
-            async for piece in frame:
-                if piece:
-                    last = self._take(piece)
-        if self.length not in (None, self.received):
-            raise UpstreamUnavailable("A frame ended before its last byte")
+        last = await self._last()
         content = b"".join([*self.pieces, last])
         if not self._is_sealed():
             await self._doubt(content)
         self._give(last)
         return content
+
+    async def _last(self) -> bytes:
+        """Receive all but the last piece, which is returned; what breaks off is fetched again."""
+        for _ in range(_AGAIN):
+            frame = await self._opened()
+            try:
+                return await self._read(frame)
+            except UpstreamUnavailable:
+                _log.warning("frame_broken_off", extra={"bytes": self.received})
+        return await self._read(await self._opened())
+
+    async def _read(self, frame: OpenFrame) -> bytes:
+        """One try: what was given out has to come again, and what is behind it is given out."""
+        last = b""
+        async with aclosing(frame):
+            given = self._begin(frame.length)
+            async for piece in frame:
+                new = given.behind(piece) if given else piece
+                if new:
+                    last = self._take(new)
+        if given and given.missing and self.length is None:
+            raise UpstreamInvalid("A frame is shorter when it is fetched again")
+        if self.length not in (None, self.received):
+            raise UpstreamUnavailable("A frame ended before its last byte")
+        return last
+
+    def _begin(self, length: int | None) -> "_Given | None":
+        """Be ready for a frame of ``length``; what of it has been given out, if anything has."""
+        if self.length is not None and length not in (None, self.length):
+            raise UpstreamInvalid("A frame has another length when it is fetched again")
+        self.length = self.length if length is None else length
+        content = b"".join(self.pieces)
+        self.received, self._checksum = len(content), zlib.crc32(content)
+        self._tell()
+        return _Given(content) if content else None
 
     async def _opened(self) -> OpenFrame:
         """The frame, opened as urgently as its followers want it by then."""
@@ -155,6 +185,32 @@ class Arrival:
         if again != content:
             raise UpstreamInvalid("A frame is not what its metadata say")
         _log.warning("frame_unlike_its_metadata", extra={"bytes": len(content)})
+
+
+class _Given:
+    """Bytes that followers have already, which those of another try are compared with."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._at = 0
+
+    @property
+    def missing(self) -> bool:
+        """Whether not all of them have come again."""
+        return self._at < len(self._content)
+
+    def behind(self, piece: bytes) -> bytes:
+        """What of the next piece is behind them.
+
+        Raises:
+            UpstreamInvalid: the rest of it is not what it was.
+        """
+        start = self._at
+        known = self._content[start : start + len(piece)]
+        if piece[: len(known)] != known:
+            raise UpstreamInvalid("A frame is another when it is fetched again")
+        self._at = start + len(known)
+        return piece[len(known) :]
 
 
 class Follower:

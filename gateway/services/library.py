@@ -43,7 +43,7 @@ def by_preference(summaries: Iterable[Summary]) -> list[Summary]:
 class Library:
     """Everything the gateway reads from HealthImaging passes through here and its caches.
 
-    ``room`` is what frames that are fetched ahead of streams may take.
+    ``studies`` knows their image sets; ``room`` is what frames fetched ahead of streams may take.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Library:
         )
         self._tiers = tiers or Tiers(settings, Metrics(CollectorRegistry()))
         self._arrivals = Arrivals(self._tiers.put)
-        self._studies = Studies(self._look_up, settings.search_ttl)
+        self.studies = Studies(self._look_up, settings.search_ttl)
         self._pinned: MemoryCache[Summary] = MemoryCache(_PINNED_BYTES, lambda _: _SUMMARY_BYTES)
 
     def search(
@@ -93,7 +93,7 @@ class Library:
 
     def moment(self) -> int:
         """Changes whenever what is not pinned to a version has to be looked up anew."""
-        return self._studies.moment()
+        return self.studies.moment()
 
     async def pinned(
         self, datastore_id: str, image_set_id: str, version: int | None, as_of: int | None = None
@@ -152,12 +152,12 @@ class Library:
         """
         place = datastore_id, study
         if as_of is None:
-            return await self._studies.recent(place)
-        return await self._studies.at(place, as_of)
+            return await self.studies.recent(place)
+        return await self.studies.at(place, as_of)
 
     async def study_now(self, datastore_id: str, study: str) -> tuple[Summary, ...]:
         """The same, looked up for this; what is retrieved next is read by it."""
-        return await self._studies.now((datastore_id, study))
+        return await self.studies.now((datastore_id, study))
 
     async def _look_up(self, place: Study, urgency: Urgency) -> tuple[Summary, ...]:
         datastore_id, study = place
@@ -257,7 +257,7 @@ class Library:
         """Drop what is being fetched, then the connection to HealthImaging."""
         await self._documents.close()
         await self._arrivals.close()
-        await self._studies.close()
+        await self.studies.close()
         await self._pinned.close()
         await self._remote.close()
 

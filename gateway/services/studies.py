@@ -42,9 +42,13 @@ class _Listing:
 
 
 class Studies:
-    """The image sets of studies, kept in bounded memory; of one event loop."""
+    """The image sets of studies, kept in bounded memory; of one event loop.
+
+    ``clock`` is in seconds, and never goes back.
+    """
 
     def __init__(self, look_up: LookUp, ttl: float) -> None:
+        self.clock: Callable[[], float] = time.monotonic
         self._look_up = look_up
         self._ttl = ttl
         self._latest: LRUCache[Study, _Listing] = LRUCache(_BYTES, _size)
@@ -55,7 +59,7 @@ class Studies:
 
     def moment(self) -> int:
         """Changes whenever what is not pinned to a version has to be looked at anew."""
-        return int(time.monotonic() / self._ttl) if self._ttl else time.monotonic_ns()
+        return int(self.clock() / self._ttl) if self._ttl else time.monotonic_ns()
 
     async def at(self, study: Study, moment: int) -> tuple[Summary, ...]:
         """The image sets of ``study`` for what is retrieved; at one ``moment`` always the same."""
@@ -82,11 +86,11 @@ class Studies:
         return (await self._anew(study)).summaries
 
     def _age(self, known: _Listing) -> float:
-        return time.monotonic() - known.begun
+        return self.clock() - known.begun
 
     async def _anew(self, study: Study, urgency: Urgency = Urgency.WAITING) -> _Listing:
         """What a search finds, or one that began less than ``ttl`` seconds ago and still runs."""
-        now = time.monotonic()
+        now = self.clock()
         begun = self._begun.get(study, -math.inf)
         if urgency is Urgency.AHEAD:
             begun = now  # nobody else waits for it: it may be turned away

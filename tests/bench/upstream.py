@@ -59,7 +59,8 @@ class _Frames:
 
         async def take() -> None:
             for frame in waiting:
-                await client.frame(self.datastore_id, self.image_set, frame)
+                found = await client.open_frame(self.datastore_id, self.image_set, frame)
+                b"".join([piece async for piece in found])
 
         await asyncio.gather(*(take() for _ in range(_AT_ONCE)))
 

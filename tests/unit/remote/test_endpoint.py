@@ -110,7 +110,8 @@ def frame(url):
         )
         client = HealthImagingClient(settings, **KEYS)
         try:
-            return await client.frame(STORE, SET, FRAME)
+            found = await client.open_frame(STORE, SET, FRAME)
+            return b"".join([piece async for piece in found])
         finally:
             await client.close()
 

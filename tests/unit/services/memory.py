@@ -276,19 +276,6 @@ class MemoryHealthImaging:
             raise NotFound("no such version")
         return document
 
-    async def frame(
-        self,
-        datastore_id: str,
-        image_set_id: str,
-        frame_id: str,
-        urgency: Urgency = Urgency.WAITING,
-    ) -> bytes:
-        await self._call("frame", (image_set_id, frame_id), frame_id)
-        if datastore_id != DATASTORE:
-            raise NotFound("no such data store")
-        self.urgencies.append(urgency)
-        return self._frames[image_set_id, frame_id]
-
     async def open_frame(
         self,
         datastore_id: str,
@@ -296,7 +283,11 @@ class MemoryHealthImaging:
         frame_id: str,
         urgency: Urgency = Urgency.WAITING,
     ) -> OpenFrame:
-        content = await self.frame(datastore_id, image_set_id, frame_id, urgency)
+        await self._call("frame", (image_set_id, frame_id), frame_id)
+        if datastore_id != DATASTORE:
+            raise NotFound("no such data store")
+        self.urgencies.append(urgency)
+        content = self._frames[image_set_id, frame_id]
         chunk = max(self.chunk, len(content) // 100)
         return MemoryFrame(content, chunk, self.breaks.get(frame_id))
 

@@ -141,7 +141,7 @@ def test_a_client_that_leaves_leaves_nothing_behind(take):
 
 def test_a_source_that_fails_makes_no_archive():
     remote = study()
-    fetch, calls = remote.frame, []
+    fetch, calls = remote.open_frame, []
 
     async def frame(*names):
         calls.append(names)
@@ -149,7 +149,7 @@ def test_a_source_that_fails_makes_no_archive():
             raise UpstreamUnavailable("away")
         return await fetch(*names)
 
-    remote.frame = frame
+    remote.open_frame = frame
     sent = []
     with pytest.raises(UpstreamUnavailable):
         asyncio.run(pieces(remote, AS_STORED, sent=sent))

@@ -152,21 +152,30 @@ def test_a_length_that_nobody_says_is_known_at_the_end():
     run(scenario)
 
 
+AWAY = UpstreamUnavailable("away")
+SHORT = [FRAME[:150]]
+
+
 @pytest.mark.parametrize(
-    ("pieces", "error"),
+    ("tries", "error"),
     [
-        ([FRAME[:150]], UpstreamUnavailable),
-        ([FRAME[:-1]], UpstreamUnavailable),
-        ([], UpstreamUnavailable),
-        ([FRAME, b"more"], UpstreamInvalid),
-        ([FRAME[:150], FRAME], UpstreamInvalid),
-        ([FRAME[:150], UpstreamUnavailable("away")], UpstreamUnavailable),
-        ([FRAME, UpstreamUnavailable("away at the end")], UpstreamUnavailable),
+        ([SHORT] * 3, UpstreamUnavailable),
+        ([[FRAME[:-1]]] * 3, UpstreamUnavailable),
+        ([[]] * 3, UpstreamUnavailable),
+        ([[FRAME[:150], AWAY]] * 3, UpstreamUnavailable),
+        ([[FRAME, AWAY]] * 3, UpstreamUnavailable),
+        ([[FRAME, b"more"]], UpstreamInvalid),
+        ([[FRAME[:150], FRAME]], UpstreamInvalid),
+        ([SHORT, NotFound("deleted meanwhile")], NotFound),
+        ([SHORT, [b"?" + FRAME[1:]]], UpstreamInvalid),
+        ([SHORT, [FRAME[:140], b"?" + FRAME[141:]]], UpstreamInvalid),
+        ([SHORT, [FRAME, b"more"]], UpstreamInvalid),
     ],
 )
-def test_what_is_not_the_frame_is_whole_for_nobody(pieces, error):
+def test_what_is_not_the_frame_is_whole_for_nobody(tries, error):
     async def scenario():
-        upstream = Upstream(sent(*pieces), sent(FRAME))
+        frames = [one if isinstance(one, Exception) else sent(*one) for one in tries]
+        upstream = Upstream(*frames, sent(FRAME))
         followers = [upstream.follow() for _ in range(3)]
         got = bytearray()
         with pytest.raises(error):
@@ -178,6 +187,7 @@ def test_what_is_not_the_frame_is_whole_for_nobody(pieces, error):
             await follower.aclose()
         await settle()
         assert upstream.kept == {}
+        assert len(upstream.opened) == len(tries)
         assert await read(upstream.follow()) == FRAME
 
     run(scenario)
@@ -333,7 +343,7 @@ def test_a_failure_that_nobody_follows_is_not_reported_as_forgotten():
 
     async def scenario():
         asyncio.get_running_loop().set_exception_handler(lambda _, what: complaints.append(what))
-        upstream = Upstream(sent(FRAME[:150], UpstreamUnavailable("away")))
+        upstream = Upstream(*[sent(FRAME[:150], UpstreamUnavailable("away")) for _ in range(3)])
         follower = upstream.follow()
         await settle()
         await follower.aclose()

@@ -240,7 +240,7 @@ def test_frames_of_one_frame_images_are_fetched_ahead_across_them():
               for at in range(1, 8)]  # fmt: skip
     remote = holding(*images)
     under_way = set()
-    fetch = remote.frame
+    fetch = remote.open_frame
 
     async def frame(datastore_id, image_set_id, frame_id, urgency):
         under_way.add(frame_id)
@@ -250,7 +250,7 @@ def test_frames_of_one_frame_images_are_fetched_ahead_across_them():
         return found
 
     most = []
-    remote.frame = frame
+    remote.open_frame = frame
     _, parts = everything(remote, NATIVE, pixels=True)
     assert [one.content for one in parts] == list(map(native, range(1, 8)))
     assert max(most) == 4

@@ -136,7 +136,7 @@ def test_a_client_that_leaves_ends_the_work(leaf):
 
     async def scenario():
         started, released = asyncio.Event(), asyncio.Event()
-        frame, sent = remote.frame, []
+        frame, sent = remote.open_frame, []
         messages = iter([{"type": "http.request", "body": b"", "more_body": False}])
 
         async def held(*names):
@@ -153,7 +153,7 @@ def test_a_client_that_leaves_ends_the_work(leaf):
         async def send(message):
             sent.append(message)
 
-        remote.frame = held
+        remote.open_frame = held
         app = create_app(settings(fetch_ahead=2), remote)
         request = asgi.scope(f"{BASE}/{leaf}?accept=image/gif")
         await asyncio.wait_for(app(request, receive, send), 10)

@@ -12,6 +12,7 @@ STUDY = "/dicomweb/studies/1.2.3"
 SERIES = f"{STUDY}/series/1.2.3.1"
 ONE = f"{SERIES}/instances/1.2.3.1.1"
 WORDS = [bytes([at, 0] * 4) for at in (10, 200)]
+AGES = 300.0  # seconds after which whoever retrieves waits for what is looked up
 
 
 def stored(frame=WORDS[0], **changes):
@@ -37,7 +38,7 @@ class Asking:
 
     def _application(self):
         app = create_app(settings(search_ttl=60.0), self._remote)
-        app.state.services.library.moment = lambda: self.moment
+        app.state.services.library.studies.clock = lambda: self.moment * AGES
         return app
 
     def next_moment(self):

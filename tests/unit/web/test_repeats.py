@@ -24,6 +24,7 @@ PLACE = "/studies/1.2.3/series/1.2.3.1/instances/1.2.3.1.1"
 ONE = f"/dicomweb{PLACE}/frames/1"
 STORED = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
 TTL = 60.0
+AGES = 5 * TTL  # seconds after which whoever retrieves waits for what is looked up
 
 
 def stored(first=FRAMES[0], **changes):
@@ -44,7 +45,8 @@ def remote():
 class Asking:
     """Requests to one application, in one event loop; a fresh one says what is right.
 
-    Time stands still until the ``next_moment``, unless everything is looked up every time.
+    Time stands still until the ``next_moment``, and then nothing that was looked up is good any
+    longer; unless everything is looked up every time.
     """
 
     def __init__(self, remote, **changes):
@@ -53,12 +55,11 @@ class Asking:
         self.app = create_app(self._settings, remote)
         self.moment = 1
         if self._settings.search_ttl:
-            self.app.state.services.library.moment = lambda: self.moment
+            self.app.state.services.library.studies.clock = lambda: self.moment * AGES
 
     def next_moment(self):
         """What was looked up is too old for everybody now."""
         self.moment += 1
-        self.app.state.services.library._studies._latest.clear()
 
     async def __call__(self, target=ONE, method="GET", app=None, **headers):
         named = {"accept": STORED, **{k.replace("_", "-"): v for k, v in headers.items()}}
