@@ -1,5 +1,6 @@
 """The port through which the gateway asks HealthImaging; ``client`` is its adapter over boto3."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -93,8 +94,12 @@ class HealthImaging(Protocol):
         image_set_id: str,
         frame_id: str,
         urgency: Urgency = Urgency.WAITING,
+        wanted: asyncio.Event | None = None,
     ) -> OpenFrame:
-        """One frame as stored, from the moment on that HealthImaging begins to send it."""
+        """One frame as stored, from the moment on that HealthImaging begins to send it.
+
+        ``wanted`` is set when somebody begins to wait for what was asked for AHEAD.
+        """
         ...
 
     async def check(self, datastore_id: str) -> None:

@@ -47,16 +47,19 @@ class Calls:
         attempt: Callable[[], Awaitable[_Result]],
         urgency: Urgency,
         flow: str = "",
+        wanted: asyncio.Event | None = None,
     ) -> tuple[_Result, Turn]:
         """The same, with a turn that the caller ends when it has done with the result.
 
-        Calls of different flows take turns.
+        Calls of different flows take turns; when ``wanted`` is set, somebody waits for this one.
         """
         if self._ended is not None:
             raise RuntimeError("The client is closed")
         number, paid = 1, None
         while True:
-            turn = await self._scheduler.turn(action, urgency, again=number > 1, flow=flow)
+            turn = await self._scheduler.turn(
+                action, urgency, again=number > 1, flow=flow, wanted=wanted
+            )
             try:
                 result = await attempt()
             except FAILURES as error:

@@ -126,12 +126,17 @@ class HealthImagingClient:
         image_set_id: str,
         frame_id: str,
         urgency: Urgency = Urgency.WAITING,
+        wanted: asyncio.Event | None = None,
     ) -> OpenFrame:
         """A frame as stored, while it arrives; what breaks off is not tried again."""
         path = _path(datastore_id, image_set_id, "getImageFrame")
         body = orjson.dumps({"imageFrameId": frame_id})
         answer, turn = await self._calls.begin(
-            "GetImageFrame", lambda: self._wire.post(path, body=body), urgency, flow=image_set_id
+            "GetImageFrame",
+            lambda: self._wire.post(path, body=body),
+            urgency,
+            flow=image_set_id,
+            wanted=wanted,
         )
         return _ArrivingFrame(answer, turn)
 

@@ -35,31 +35,51 @@ class Scheduler:
         self._timer: asyncio.TimerHandle | None = None
 
     async def turn(
-        self, action: str, urgency: Urgency, *, again: bool = False, flow: str = ""
+        self,
+        action: str,
+        urgency: Urgency,
+        *,
+        again: bool = False,
+        flow: str = "",
+        wanted: asyncio.Event | None = None,
     ) -> Turn:
         """Wait until a call may be made; calls of different flows take turns.
+
+        One that is AHEAD, and does not run yet when ``wanted`` is set, is WAITING from then on.
 
         Raises:
             UpstreamUnavailable: that takes too long, or would; NotNow if it is AHEAD.
         """
+        if wanted is not None and wanted.is_set():
+            urgency = Urgency.WAITING
         ticket = self._schedule.enter(action, urgency, self._clock(), again=again, flow=flow)
         self._proceed()
         if ticket.state is State.QUEUED:
-            await self._wait(ticket)
+            await self._wait(ticket, None if urgency is Urgency.WAITING else wanted)
+        if ticket.state is State.QUEUED:  # and wanted
+            self.leave(ticket)
+            return await self.turn(action, Urgency.WAITING, again=again, flow=flow)
         if ticket.state is State.GONE:
             raise self._schedule.missed(ticket)
         return Turn(self, ticket)
 
-    async def _wait(self, ticket: Ticket) -> None:
+    async def _wait(self, ticket: Ticket, wanted: asyncio.Event | None) -> None:
+        """Wait until something becomes of ``ticket``, or it is ``wanted``."""
         future = asyncio.get_running_loop().create_future()
         self._waiting[ticket] = future
+        wish = None if wanted is None else asyncio.ensure_future(wanted.wait())
         try:
-            await future
+            if wish is None:
+                await future
+            else:
+                await asyncio.wait({future, wish}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             self.leave(ticket)
             raise
         finally:
             self._waiting.pop(ticket, None)
+            if wish is not None:
+                wish.cancel()
 
     def leave(self, ticket: Ticket) -> None:
         """A call has ended, or nobody waits for its turn any more."""

@@ -27,8 +27,8 @@ _AGAIN: Final = 2  # tries of a frame that breaks off, beside the first
 Find = Callable[[], Awaitable[bytes | None]]
 """Looks for a frame where it may be kept."""
 
-Open = Callable[[Urgency], Awaitable[OpenFrame]]
-"""Asks HealthImaging for a frame."""
+Open = Callable[[Urgency, asyncio.Event], Awaitable[OpenFrame]]
+"""Asks HealthImaging for a frame; the event is set when somebody begins to wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Arrival:
         self.content: bytes | None = None
         self.failure: BaseException | None = None
         self.followers = 0
-        self.urgency = Urgency.AHEAD
+        self.wanted = asyncio.Event()
         self.fetched = False
         self._checksum = 0
         self._news = asyncio.Event()
@@ -65,6 +65,11 @@ class Arrival:
     def ended(self) -> bool:
         """Whether nothing more will come."""
         return self.content is not None or self.failure is not None
+
+    @property
+    def urgency(self) -> Urgency:
+        """Whether any of its followers ever waits for it."""
+        return Urgency.WAITING if self.wanted.is_set() else Urgency.AHEAD
 
     @property
     def worth_finishing(self) -> bool:
@@ -145,11 +150,11 @@ class Arrival:
         """The frame, opened as urgently as its followers want it by then."""
         asked = self.urgency
         try:
-            return await self.source.open(asked)
+            return await self.source.open(asked, self.wanted)
         except NotNow:
             if self.urgency is asked:
                 raise
-        return await self.source.open(self.urgency)
+        return await self.source.open(self.urgency, self.wanted)
 
     def _take(self, piece: bytes) -> bytes:
         """Give ``piece`` out, unless it is the last: that is what is returned."""
@@ -180,7 +185,7 @@ class Arrival:
         The metadata may tell of other bytes than they are taken to; bytes that were damaged on
         their way are not damaged twice in the same way.
         """
-        async with aclosing(await self.source.open(self.urgency)) as frame:
+        async with aclosing(await self.source.open(self.urgency, self.wanted)) as frame:
             again = b"".join([piece async for piece in frame])
         if again != content:
             raise UpstreamInvalid("A frame is not what its metadata say")
@@ -298,7 +303,7 @@ class Arrivals:
             self._tasks[arrival] = task
             task.add_done_callback(partial(self._ended, arrival))
         if urgency is Urgency.WAITING:
-            arrival.urgency = urgency
+            arrival.wanted.set()
         return Follower(arrival, self._left)
 
     async def _receive(self, arrival: Arrival) -> None:

@@ -80,15 +80,21 @@ class Library:
             yield [one for one in page if every or one.primary is not False]
 
     async def image_set(
-        self, datastore_id: str, image_set_id: str, version: int | None = None
+        self,
+        datastore_id: str,
+        image_set_id: str,
+        version: int | None = None,
+        urgency: Urgency = Urgency.WAITING,
     ) -> ImageSet:
         """The document of one version of an image set; the latest is looked up after a moment."""
 
         async def fetch() -> ImageSet:
-            content = await self._remote.metadata(datastore_id, image_set_id, version)
+            content = await self._remote.metadata(datastore_id, image_set_id, version, urgency)
             return await asyncio.to_thread(document.parse, image_set_id, content)
 
         key = (datastore_id, image_set_id, version, self.moment() if version is None else 0)
+        if urgency is Urgency.AHEAD and self._documents.peek(key) is None:
+            return await fetch()  # nobody who waits may join what can be turned away
         return await self._documents.get(key, fetch)
 
     def moment(self) -> int:
@@ -125,12 +131,16 @@ class Library:
         return tuple(one for one in summaries if _may_hold(one, address.series))
 
     async def image_sets(
-        self, datastore_id: str, summaries: Iterable[Summary]
+        self,
+        datastore_id: str,
+        summaries: Iterable[Summary],
+        urgency: Urgency = Urgency.WAITING,
     ) -> AsyncGenerator[ImageSet, None]:
         """The documents of search results, in their order, a few fetched at a time."""
 
         async def fetch(summary: Summary) -> ImageSet:
-            return await self.image_set(datastore_id, summary.image_set_id, summary.version)
+            name, version = summary.image_set_id, summary.version
+            return await self.image_set(datastore_id, name, version, urgency)
 
         async with aclosing(ordered(summaries, fetch, self._ahead)) as documents:
             async for found in documents:
@@ -169,14 +179,16 @@ class Library:
                 break
         return tuple(by_preference(found))
 
-    async def batches(self, address: Address) -> AsyncGenerator[list[Instance], None]:
+    async def batches(
+        self, address: Address, urgency: Urgency = Urgency.WAITING
+    ) -> AsyncGenerator[list[Instance], None]:
         """The instances at ``address``, those of one series at a time, sorted by their number.
 
         Raises:
             NotFound: there are none.
         """
         nothing = True
-        for image_sets in await self._holding(address):
+        for image_sets in await self._holding(address, urgency):
             batch: dict[str, Instance] = {}
             async with aclosing(image_sets) as found:
                 async for image_set in found:
@@ -199,7 +211,9 @@ class Library:
         async with aclosing(self.batches(address)) as batches:
             return (await anext(batches))[0]
 
-    async def _holding(self, address: Address) -> Iterator[AsyncGenerator[ImageSet, None]]:
+    async def _holding(
+        self, address: Address, urgency: Urgency
+    ) -> Iterator[AsyncGenerator[ImageSet, None]]:
         """The image sets that may hold ``address``, series by series, the preferred first."""
         series: dict[str, list[Summary]] = {}
         summaries = await self.held(address)
@@ -208,7 +222,7 @@ class Library:
             uid = str(summary.tags[_SERIES_UID]) if known else ""
             series.setdefault(uid, []).append(summary)
         order = sorted(series.values(), key=_series_order)
-        return (self.image_sets(address.datastore_id, members) for members in order)
+        return (self.image_sets(address.datastore_id, members, urgency) for members in order)
 
     async def frame(
         self,

@@ -137,7 +137,7 @@ class Prefetch:
         watch = self._watches.get(subject)
         if watch is None:
             watch = self._watches[subject] = _Watch()
-            whole = replace(address, instance=subject[-1], as_of=None)
+            whole = replace(address, instance=subject[-1], as_of=self._library.moment())
             watch.task = asyncio.ensure_future(self._follow(whole, watch))
             watch.task.add_done_callback(partial(self._ended, subject, watch))
         watch.clients.add(client)
@@ -171,14 +171,21 @@ class Prefetch:
     async def _follow(self, address: Address, watch: _Watch) -> None:
         """Fetch until all is here or nobody looks, then wait for that."""
         with suppress(GatewayError):  # who reads the documents for an answer is told
-            async with aclosing(self._library.batches(address)) as batches:
-                instances = [one async for batch in batches for one in batch]
-            order = watch.plan(instances)
+            order = watch.plan(await self._instances(address, watch))
             async with asyncio.TaskGroup() as workers:
                 for _ in range(self._workers):
                     workers.create_task(self._work(address.datastore_id, watch, order))
         while (left := self._left(watch)) > 0:  # noqa: ASYNC110  a request costs no wake-up
             await asyncio.sleep(left)
+
+    async def _instances(self, address: Address, watch: _Watch) -> list[Instance]:
+        """What there is at ``address``; its documents are hardly ever fetched for this."""
+        while self._left(watch) > 0:
+            with suppress(NotNow):
+                async with aclosing(self._library.batches(address, Urgency.AHEAD)) as batches:
+                    return [one async for batch in batches for one in batch]
+            await asyncio.sleep(_SHORT_PAUSE)
+        return []
 
     def _left(self, watch: _Watch) -> float:
         """Seconds until nobody looks any longer."""

@@ -48,7 +48,9 @@ def server(tmp_path_factory):
     paths = [files.write(folder / f"{one.SOPInstanceUID}.dcm", one) for one in _datasets()]
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("HEALTHIMAGING_LOG_DATA_EVENTS", "true")
-        running = HealthImaging(folder / "data", "--latency", "GetImageFrame=20")
+        running = HealthImaging(
+            folder / "data", "--simulate", "aws", "--latency", "GetImageFrame=20"
+        )
     good, bad = running.import_files(paths, "all")
     assert len(good) == len(paths), bad
     yield running
@@ -59,6 +61,7 @@ class Viewer:
     """A client with a connection of its own, and what HealthImaging was asked for since."""
 
     def __init__(self, gateway, server, name="viewer"):
+        self.gateway = gateway
         self.client = httpx.Client(
             base_url=gateway.root, headers=AS_STORED | {"user-agent": name}, timeout=30
         )
@@ -233,3 +236,44 @@ def test_a_frame_that_somebody_waits_for_is_asked_for_at_once(server, view):
     viewer.frame(CT, 30)
     order = [places[one] for one in viewer.settled()]
     assert order.index(30) <= before + 4  # two that were under way, and two in their places
+
+
+def _numbers(viewer):
+    """What the gateway counts of its calls for frames."""
+    text = viewer.client.get(viewer.gateway.root.removesuffix("/dicomweb") + "/metrics").text
+    lines = (line.rsplit(" ", 1) for line in text.splitlines() if "GetImageFrame" in line)
+    return {name.removeprefix("gateway_upstream_"): float(value) for name, value in lines}
+
+
+def test_it_leaves_the_tokens_that_people_need(server, view):
+    viewer, places = view(quotas="GetImageFrame=5", prefetch_concurrency=4), numbers(server, CT)
+    viewer.open(CT)
+    viewer.frame(CT, 1)
+    before = len(viewer.fetched())
+    while len(viewer.fetched()) < 5:  # half of a burst of ten is left, and no more comes at once
+        time.sleep(0.01)
+    for number in range(30, 35):
+        before = len(viewer.fetched())
+        viewer.frame(CT, number)
+        new = [places[one] for one in viewer.fetched()[before:]]
+        assert number in new[:5] or number in [places[one] for one in viewer.fetched()[:before]]
+    told = _numbers(viewer)
+    waiting = '{action="GetImageFrame",class="waiting"}'
+    assert told[f"turned_away_total{waiting}"] == 0
+    assert told[f"queued{waiting}"] == 0
+    assert told[f"started_total{waiting}"] == 6
+    assert told['throttled_total{action="GetImageFrame"}'] == 0
+    assert told['started_total{action="GetImageFrame",class="ahead"}'] >= 4
+
+
+def test_people_are_served_before_prefetch_although_it_came_before(server, view):
+    viewer, places = view(quotas="GetImageFrame=1", prefetch_concurrency=8), numbers(server, CT)
+    viewer.open(CT)
+    viewer.frame(CT, 1)
+    first = len(viewer.settled())
+    assert first <= 2  # the bucket has two tokens: prefetch waits for every other
+    viewer.frame(CT, 30)
+    viewer.frame(CT, 31)
+    behind = [places[one] for one in viewer.fetched()[first:]]
+    assert behind.index(31) <= 2  # one was let through for prefetch at the most
+    assert [one for one in behind if one in (30, 31)] == [30, 31]

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 from contextlib import aclosing, contextmanager
+from functools import partial
 
 import numpy as np
 import pytest
@@ -80,7 +81,7 @@ async def fetched(client, *names):
     async def ignored(*_):
         return None
 
-    source = Source("frame", ignored, lambda urgency: client.open_frame(*names, urgency), None)
+    source = Source("frame", ignored, partial(client.open_frame, *names), None)
     async with aclosing(Arrivals(ignored).follow(source)) as follower:
         return await follower.whole()
 

@@ -22,8 +22,8 @@ async def settle():
         await asyncio.sleep(0)
 
 
-def waiting(one, urgency=Urgency.WAITING):
-    return asyncio.ensure_future(one.turn(FRAMES, urgency))
+def waiting(one, urgency=Urgency.WAITING, wanted=None):
+    return asyncio.ensure_future(one.turn(FRAMES, urgency, wanted=wanted))
 
 
 def test_turns_come_one_after_the_other():
@@ -100,5 +100,57 @@ def test_patience_ends():
         for turn in first:
             turn.result().end()
         (await one.turn(FRAMES, Urgency.WAITING)).end()
+
+    asyncio.run(main())
+
+
+def test_what_somebody_begins_to_wait_for_is_no_work_ahead_any_longer():
+    async def main():
+        one, wanted = scheduler(slots=2), asyncio.Event()
+        first = [waiting(one), waiting(one)]
+        await settle()
+        others = [waiting(one, Urgency.AHEAD) for _ in range(3)]
+        ahead = waiting(one, Urgency.AHEAD, wanted)
+        person = waiting(one)
+        await settle()
+        wanted.set()
+        await settle()
+        for done in (first[0], person):
+            done.result().end()
+            await settle()
+        assert ahead.done()  # behind the person, before the other work ahead
+        assert not any(other.done() for other in others)
+        for turn in (first[1], ahead, *others):
+            (await turn).end()
+        assert one._schedule._waiting.running == one._schedule._ahead.running == 0
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_whoever_leaves_what_may_be_wanted_frees_its_place(late):
+    async def main():
+        one, wanted = scheduler(slots=2), asyncio.Event()
+        first = [waiting(one), waiting(one)]
+        await settle()
+        ahead = waiting(one, Urgency.AHEAD, wanted)
+        await settle()
+        if late:
+            first[0].result().end()
+        ahead.cancel()
+        await settle()
+        assert ahead.cancelled()
+        for turn in first:
+            turn.result().end()
+        assert one._schedule._ahead.running == one._schedule._ahead.queued == 0
+
+    asyncio.run(main())
+
+
+def test_what_is_wanted_already_waits_at_once():
+    async def main():
+        one, wanted = scheduler(slots=1), asyncio.Event()  # where there is no work ahead
+        wanted.set()
+        (await one.turn(FRAMES, Urgency.AHEAD, wanted=wanted)).end()
 
     asyncio.run(main())

@@ -282,6 +282,7 @@ class MemoryHealthImaging:
         image_set_id: str,
         frame_id: str,
         urgency: Urgency = Urgency.WAITING,
+        wanted: asyncio.Event | None = None,
     ) -> OpenFrame:
         await self._call("frame", (image_set_id, frame_id), frame_id)
         if datastore_id != DATASTORE:

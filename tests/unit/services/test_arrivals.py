@@ -54,7 +54,8 @@ class Upstream:
     async def _find(self):
         return self._found
 
-    async def _open(self, urgency):
+    async def _open(self, urgency, wanted):
+        assert wanted.is_set() is (urgency is Urgency.WAITING)
         self.opened.append(urgency)
         await asyncio.sleep(0)
         found = self.frames.pop(0)

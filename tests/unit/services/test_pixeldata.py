@@ -242,7 +242,7 @@ def test_frames_of_one_frame_images_are_fetched_ahead_across_them():
     under_way = set()
     fetch = remote.open_frame
 
-    async def frame(datastore_id, image_set_id, frame_id, urgency):
+    async def frame(datastore_id, image_set_id, frame_id, *_):
         under_way.add(frame_id)
         most.append(len(under_way))
         found = await fetch(datastore_id, image_set_id, frame_id)
