@@ -4,17 +4,27 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from gateway.errors import ConfigurationError
+from gateway.web.repeats import READY
 
 DRAIN_SECONDS = 10
 """What is under way when a server is told to end may take that long."""
 
 _BACKLOG = 2048
+_GATHERED: Final = 1 << 18  # bytes
 _IDLE_SECONDS = 75  # longer than clients and load balancers keep an idle connection
 
 
@@ -56,6 +66,111 @@ def _shared(family: int, address: tuple[str, int]) -> socket.socket:
     return made
 
 
+class Gathered(asyncio.Transport):
+    """A way out on which the pieces of one turn of the event loop leave together.
+
+    uvloop hands each piece to the kernel by itself, and each wakes up whoever reads: the head of an
+    answer, what stands before a frame, the frame and what stands behind would be four calls. More
+    than ``_GATHERED`` bytes never wait, so that backpressure is felt as ever.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        super().__init__()
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._pieces: list[bytes | bytearray | memoryview] = []
+        self._size = 0
+        self._due = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send ``data``, at the end of the turn at the latest; it is not copied."""
+        self._pieces.append(data)
+        self._size += len(data)
+        if self._size > _GATHERED:
+            self.flush()
+        elif not self._due:
+            self._due = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._due = False
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what waits."""
+        if self._pieces:
+            pieces, self._pieces, self._size = self._pieces, [], 0
+            self._transport.writelines(pieces)
+
+    def close(self) -> None:
+        """Close behind what waits."""
+        self.flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Whether nothing more can be sent."""
+        return self._transport.is_closing()
+
+    def pause_reading(self) -> None:
+        """Receive nothing for a while."""
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Receive again."""
+        self._transport.resume_reading()
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Have another protocol receive."""
+        self._transport.set_protocol(protocol)
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """What is known of the connection."""
+        return self._transport.get_extra_info(name, default)
+
+
+class _Http(HttpToolsProtocol):
+    """uvicorn's protocol, whose answers leave in as few pieces as can be."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Serve a connection."""
+        self._out = Gathered(transport)
+        super().connection_made(self._out)
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request."""
+        self._out.flush()
+        super().on_response_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Answer a request; ``READY`` is offered to the application."""
+        cycle.scope["extensions"] = {READY: partial(_give, cycle)}
+        super()._start_asgi_task(cycle, app)
+
+
+async def _give(cycle: RequestResponseCycle, pieces: Sequence[bytes]) -> None:
+    """Send a whole answer of status 200 whose head is made: what is left of uvicorn's ``send``."""
+    if cycle.flow.write_paused and not cycle.disconnected:
+        await cycle.flow.drain()
+    if cycle.disconnected:
+        return
+    if cycle.response_started:
+        raise RuntimeError("An answer has been begun already")
+    cycle.response_started = cycle.response_complete = True
+    cycle.waiting_for_100_continue = False
+    lines = [STATUS_LINE[200]]
+    for name, value in cycle.default_headers:
+        lines += (name, b": ", value, b"\r\n")
+    if not cycle.keep_alive:
+        lines.append(b"connection: close\r\n")
+    cycle.transport.write(b"".join(lines))
+    for piece in pieces:
+        cycle.transport.write(piece)
+    cycle.message_event.set()
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    cycle.on_response()
+
+
 class _Server(uvicorn.Server):
     """uvicorn's server, which calls ``before_end`` while it still listens."""
 
@@ -77,7 +192,7 @@ def server(app: ASGIApp, before_end: Callable[[], None] | None = None) -> uvicor
         uvicorn.Config(
             app,
             loop="uvloop",
-            http="httptools",
+            http=_Http,
             lifespan="on",
             log_config=None,
             access_log=False,

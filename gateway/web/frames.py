@@ -16,9 +16,8 @@ from gateway.web.repeats import Source
 from gateway.web.streams import (
     CLIENT_CLOSED_REQUEST,
     Enclosed,
+    Pieces,
     Stream,
-    around,
-    plain,
     stream,
     unless_gone,
 )
@@ -42,10 +41,11 @@ async def respond(request: Request, numbers: Sequence[int]) -> Response:
     saw = partial(services.prefetch.saw_frame, address, answer.last, answer.available)
     mark = await entities.boundary(request)
     if answer.count == 1:
-        response = await _one(request, answer, mark)
-        *_, image_set, frame = answer.identity
-        find = partial(services.library.kept_frame, address.datastore_id, image_set, frame)
-        repeats.note(request.scope, Source(ground, find, saw, around(response)))
+        response, around = await _one(request, answer, mark)
+        if answer.alone is not None:  # what is made of a frame is not kept
+            *_, image_set, frame = answer.identity
+            find = partial(services.library.kept_frame, address.datastore_id, image_set, frame)
+            repeats.note(request.scope, Source(ground, find, saw, *around))
     else:
         kind = multipart.content_type(mark, answer.representation.media_type)
         response = await stream(request, _parts(answer, mark), kind)
@@ -55,22 +55,28 @@ async def respond(request: Request, numbers: Sequence[int]) -> Response:
     return response
 
 
-async def _one(request: Request, answer: FramesAnswer, mark: str) -> Response:
-    """A single frame: viewers decode it while it arrives, by its length."""
+async def _one(
+    request: Request, answer: FramesAnswer, mark: str
+) -> tuple[Response, tuple[bytes, bytes]]:
+    """A single frame and what goes out before and after it.
+
+    Viewers decode it while it arrives, by its length.
+    """
     part_type = answer.representation.content_type
     content = await _content(request, answer)
     if content is None:
-        return Response(status_code=CLIENT_CLOSED_REQUEST)
-    length = len(content) if isinstance(content, bytes) else await content.length()
+        return Response(status_code=CLIENT_CLOSED_REQUEST), (b"", b"")
+    length = await content.length() if isinstance(content, Follower) else len(content)
     head, tail, kind = b"", b"", part_type
     if answer.representation.multipart:
         head = multipart.part_head(mark, part_type, length)
         tail = multipart.PART_TAIL + multipart.end(mark)
         kind = multipart.content_type(mark, answer.representation.media_type)
-    if isinstance(content, bytes):
-        return plain(head + content + tail if head else content, kind)
+    if not isinstance(content, Follower):
+        return Pieces((head, content, tail), kind), (head, tail)
     size = len(head) + length + len(tail)
-    return Stream(Enclosed(head, content, tail), kind, {"Content-Length": str(size)})
+    made = Stream(Enclosed(head, content, tail), kind, {"Content-Length": str(size)})
+    return made, (head, tail)
 
 
 async def _content(request: Request, answer: FramesAnswer) -> bytes | Follower | None:

@@ -35,9 +35,11 @@ Find = Callable[[], bytes | None]
 Saw = Callable[[int], None]
 """Is told which viewer has asked."""
 
+READY: Final = "gateway.ready"
+"""The extension of ASGI by which a server takes answers with their head made: in bytes, at once."""
+
 _MOST: Final = 16_384  # answers; each takes a kilobyte or two
 _LONGEST: Final = 2_048  # bytes of a path, a query or a header of a request that is remembered
-_JOINED: Final = 1 << 18  # bytes; what is smaller is copied sooner than sent in three messages
 _FORWARDED: Final = frozenset(name.lower().encode() for name in forwarding.HEADERS)
 _DECISIVE: Final = _FORWARDED | {
     b"accept", b"accept-charset", b"accept-encoding", b"authorization", b"host", b"origin",
@@ -48,6 +50,7 @@ _CONDITIONAL: Final = frozenset(
 )  # fmt: skip
 _READ: Final = _DECISIVE | _CONDITIONAL
 _OWN: Final = frozenset({b"x-request-id"})
+_NONE: Final[dict[str, Any]] = {}
 
 _Key = tuple[Any, ...]
 
@@ -56,14 +59,15 @@ _Key = tuple[Any, ...]
 class Source:
     """Says of an answer what it follows from and where its content is kept.
 
-    A handler leaves it in the scope. What goes out may have something before and after the content:
-    ``around`` it, for an answer in pieces.
+    A handler leaves it in the scope. What goes out may have something ``before`` and ``after`` the
+    content.
     """
 
     ground: Ground
     find: Find
     saw: Saw | None = None
-    around: tuple[bytes, bytes] = (b"", b"")
+    before: bytes = b""
+    after: bytes = b""
 
 
 @dataclass(slots=True)
@@ -71,8 +75,7 @@ class _Answer:
     """What is remembered: all but the content; good at ``moment`` without another look."""
 
     headers: list[tuple[bytes, bytes]]
-    before: bytes
-    after: bytes
+    head: bytes
     source: Source
     size: int
     handler: str | None
@@ -88,7 +91,7 @@ def found_at(scope: Scope, find: Find) -> None:
     """Say that the answer is kept in the form in which it goes out: ``find`` gives that."""
     source = scope.get("state", {}).get("source")
     if isinstance(source, Source):
-        note(scope, replace(source, find=find, around=(b"", b"")))
+        note(scope, replace(source, find=find, before=b"", after=b""))
 
 
 class Repeats:
@@ -111,7 +114,7 @@ class Repeats:
             if content is not None and await self._stands(key, answer, scope):
                 if answer.source.saw is not None:
                     answer.source.saw(context.viewer(scope))
-                await _give(answer, content, send)
+                await _give(answer, content, scope, send)
                 return
         await self._first(key, scope, receive, send)
 
@@ -169,31 +172,38 @@ class _Heard:
         content = source.find()
         if not content or self._headers is None or not self._whole:
             return None
-        before, after = source.around
-        if self._body is not None:
-            before, found, after = self._body.partition(content)
-            if not found:
-                return None
-        elif self._size != len(before) + len(content) + len(after):
+        before, after = source.before, source.after
+        if self._size != len(before) + len(content) + len(after):
+            return None
+        if self._body is not None and not _is(self._body, before, content, after):
             return None
         headers = [line for line in self._headers if line[0] not in _OWN]
+        head = b"".join(b"%b: %b\r\n" % line for line in headers)
         moment = source.ground.address.as_of or 0
-        return _Answer(headers, before, after, source, self._size, handler, moment)
+        return _Answer(headers, head, source, self._size, handler, moment)
 
 
-async def _give(answer: _Answer, content: bytes, send: Send) -> None:
+def _is(body: bytes, before: bytes, content: bytes, after: bytes) -> bool:
+    """Whether ``body`` is the three, which together are as long; without a copy."""
+    start = body.startswith(before) and body.startswith(content, len(before))
+    return start and body.endswith(after)
+
+
+async def _give(answer: _Answer, content: bytes, scope: Scope, send: Send) -> None:
     started = time.perf_counter()
     name = middleware.identifier()
-    headers = [*answer.headers, (b"x-request-id", name.encode())]
+    before, after = answer.source.before, answer.source.after
+    ready = scope.get("extensions", _NONE).get(READY)
     try:
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        if len(content) < _JOINED:
-            content = b"".join((answer.before, content, answer.after))
-            await send({"type": "http.response.body", "body": content})
+        if ready is not None:
+            head = b"%bx-request-id: %b\r\n\r\n%b" % (answer.head, name.encode(), before)
+            await ready((head, content, after) if after else (head, content))
             return
-        for piece in (answer.before, content):
+        headers = [*answer.headers, (b"x-request-id", name.encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for piece in (before, content):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": answer.after})
+        await send({"type": "http.response.body", "body": after})
     finally:
         middleware.log(name, "GET", answer.handler, 200, answer.size, started)
 

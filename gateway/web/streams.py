@@ -1,7 +1,7 @@
 """Bodies that go out as they are made; the first piece is made before the status is sent."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
@@ -66,8 +66,6 @@ class Enclosed(Derived):
 
     def __init__(self, head: bytes, source: Source, tail: bytes) -> None:
         super().__init__(_enclosed(head, source, tail), source)
-        self.head = head
-        self.tail = tail
 
 
 async def _enclosed(head: bytes, source: Source, tail: bytes) -> AsyncGenerator[bytes, None]:
@@ -87,7 +85,6 @@ class Stream(StreamingResponse):
     ) -> None:
         super().__init__(source, headers={"Content-Type": content_type, **(headers or {})})
         self._source = source
-        self.around = (source.head, source.tail) if isinstance(source, Enclosed) else (b"", b"")
 
     def cut(self, first: int, size: int) -> None:
         """Send only ``size`` bytes, the first of them being number ``first`` counted from 0."""
@@ -107,11 +104,6 @@ class Stream(StreamingResponse):
                 await send({"type": "http.response.body", "body": b""})
                 return
             await super().__call__(scope, receive, send)
-
-
-def around(response: Response) -> tuple[bytes, bytes]:
-    """What stands before and after the content of a streamed answer."""
-    return response.around if isinstance(response, Stream) else (b"", b"")
 
 
 async def _cut(source: Source, first: int, size: int) -> AsyncGenerator[bytes, None]:
@@ -194,3 +186,30 @@ def guarded(response: _Response) -> _Response:
     if response.headers["Content-Type"].partition(";")[0] not in _HARMLESS:
         response.headers["Content-Security-Policy"] = "sandbox"
     return response
+
+
+class Pieces(Response):
+    """An answer whose pieces are all here: they are joined only for who asks for its body."""
+
+    def __init__(self, pieces: Sequence[bytes], content_type: str) -> None:
+        size = str(sum(map(len, pieces)))
+        super().__init__(headers={"Content-Type": content_type, "Content-Length": size})
+        self._pieces = [piece for piece in pieces if piece]
+
+    @property
+    def body(self) -> bytes:  # type: ignore[override]
+        """All of it."""
+        return b"".join(self._pieces)
+
+    @body.setter
+    def body(self, content: bytes) -> None:
+        self._pieces = [content]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer."""
+        start = {"type": "http.response.start", "status": self.status_code}
+        await send(start | {"headers": self.raw_headers})
+        *first, last = self._pieces or [b""]
+        for piece in first:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": last})
