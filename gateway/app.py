@@ -36,7 +36,7 @@ from gateway.web.dispatch import Dispatcher
 from gateway.web.entities import fingerprint
 from gateway.web.errors import on_gateway_error, on_http_exception
 from gateway.web.middleware import RequestLog
-from gateway.web.repeats import Repeats
+from gateway.web.repeats import Memory, Ready, Repeats
 from gateway.web.routes import resources, routes
 
 _EXPOSED = (
@@ -56,11 +56,17 @@ _EXPOSED = (
 )
 
 
+class Application(Starlette):
+    """Starlette, with the answers that it has at hand for a server that asks for them."""
+
+    ready: Ready
+
+
 def create_app(
     settings: GatewaySettings,
     remote: HealthImaging | None = None,
     progress: Progress | None = None,
-) -> Starlette:
+) -> Application:
     """The ASGI application.
 
     ``remote`` is HealthImaging, by default the one that ``settings`` and AWS's credential chain
@@ -104,9 +110,10 @@ def create_app(
         await tiers.close()
         await compute.close()
 
-    app = Starlette(
+    memory = Memory(library)
+    app = Application(
         middleware=[
-            Middleware(Repeats, library=library),
+            Middleware(Repeats, memory=memory),
             _cors(settings),
             Middleware(RequestLog),
             Middleware(Compression, run=compute.run, answers=answers),
@@ -114,6 +121,7 @@ def create_app(
         exception_handlers={GatewayError: on_gateway_error, HTTPException: on_http_exception},
     )
     app.router = Dispatcher(routes(), lifespan)
+    app.ready = memory.ready
     app.state.services = services
     app.state.resources = resources()
     return app

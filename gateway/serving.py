@@ -5,11 +5,10 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -18,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from gateway.errors import ConfigurationError
-from gateway.web.repeats import READY
+from gateway.web.repeats import Ready
 
 DRAIN_SECONDS = 10
 """What is under way when a server is told to end may take that long."""
@@ -129,43 +128,46 @@ class Gathered(asyncio.Transport):
 
 
 class _Http(HttpToolsProtocol):
-    """uvicorn's protocol, whose answers leave in as few pieces as can be."""
+    """uvicorn's protocol; an answer that the application has at hand needs no task of its own."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Serve a connection."""
         self._out = Gathered(transport)
+        self._ready: Ready | None = getattr(self.app, "ready", None)
+        self._queued = False
         super().connection_made(self._out)
 
     def on_response_complete(self) -> None:
         """Go on to the next request."""
         self._out.flush()
-        super().on_response_complete()
+        self._queued = True  # what it begins is begun within the end of another
+        try:
+            super().on_response_complete()
+        finally:
+            self._queued = False
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        """Answer a request; ``READY`` is offered to the application."""
-        cycle.scope["extensions"] = {READY: partial(_give, cycle)}
-        super()._start_asgi_task(cycle, app)
+        pieces = None
+        if self._ready is not None and not self._queued and not cycle.flow.write_paused:
+            pieces = self._ready(cast("Scope", cycle.scope))
+        if pieces is None:
+            super()._start_asgi_task(cycle, app)
+        else:
+            _give(cycle, pieces)
 
 
-async def _give(cycle: RequestResponseCycle, pieces: Sequence[bytes]) -> None:
-    """Send a whole answer of status 200 whose head is made: what is left of uvicorn's ``send``."""
-    if cycle.flow.write_paused and not cycle.disconnected:
-        await cycle.flow.drain()
-    if cycle.disconnected:
-        return
-    if cycle.response_started:
-        raise RuntimeError("An answer has been begun already")
+def _give(cycle: RequestResponseCycle, pieces: Sequence[bytes]) -> None:
+    """Send a whole answer of status 200: what is left of uvicorn's ``send`` for it."""
     cycle.response_started = cycle.response_complete = True
-    cycle.waiting_for_100_continue = False
     lines = [STATUS_LINE[200]]
     for name, value in cycle.default_headers:
         lines += (name, b": ", value, b"\r\n")
     if not cycle.keep_alive:
         lines.append(b"connection: close\r\n")
-    cycle.transport.write(b"".join(lines))
-    for piece in pieces:
+    first, *rest = pieces
+    cycle.transport.write(b"".join((*lines, first)))
+    for piece in rest:
         cycle.transport.write(piece)
-    cycle.message_event.set()
     if not cycle.keep_alive:
         cycle.transport.close()
     cycle.on_response()

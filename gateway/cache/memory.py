@@ -62,10 +62,12 @@ class MemoryTier:
 
     def peek(self, key: str) -> bytes | None:
         """The bytes of ``key``, which are now those used last; none is not counted as a miss."""
-        content = self._values.get(key)
-        if content is not None:
-            self._counts.hits += 1
-            self._counts.read_bytes += len(content)
+        try:
+            content = self._values[key]  # ``get`` of cachetools looks twice
+        except KeyError:
+            return None
+        self._counts.hits += 1
+        self._counts.read_bytes += len(content)
         return content
 
     def get(self, key: str) -> bytes | None:

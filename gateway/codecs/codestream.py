@@ -5,18 +5,22 @@ keep the header of an encoded frame true to the data set.
 """
 
 from dataclasses import dataclass
+from struct import Struct
 from typing import Final
 
 from gateway.errors import CodecError
 
 _SOC: Final = b"\xff\x4f"
-_SIZ: Final = 0xFF51
+_SOC_SIZ: Final = b"\xff\x4f\xff\x51"
 _COD: Final = 0xFF52
 _TLM: Final = 0xFF55
 _RPCL: Final = 2  # ISO 15444-1 table A.16
 _LOWEST: Final = 64
 _COMPONENTS: Final = 40  # offsets from SOC into SIZ, the first segment of every codestream
 _DEPTHS: Final = 42
+_SIZE: Final = Struct(">HHHHIIII")  # SOC, SIZ, Lsiz, Rsiz; Xsiz, Ysiz, XOsiz, YOsiz
+_COMPONENT: Final = Struct(">HB")  # Csiz, the first Ssiz
+_SEGMENT: Final = Struct(">HH")  # a marker, and the length that follows
 _JP2_SIGNATURE: Final = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 _SOI: Final = b"\xff\xd8"
 _NOT_FRAMES: Final = frozenset({0xC4, 0xC8, 0xCC})
@@ -64,27 +68,32 @@ def unboxed(frame: bytes) -> bytes:
 def jpeg_2000(frame: bytes) -> Codestream:
     """Read the SIZ and COD segments of a JPEG 2000 or HTJ2K frame (ISO 15444-1 A.5, A.6)."""
     data = unboxed(frame)
-    if not data.startswith(_SOC) or _u16(data, 2) != _SIZ or len(data) < _DEPTHS + 3:
+    if not data.startswith(_SOC_SIZ) or len(data) < _DEPTHS + 3:
         raise CodecError("the frame is not a JPEG 2000 codestream")
-    depth = data[_DEPTHS]
+    *_, right, bottom, left, top = _SIZE.unpack_from(data)
+    components, depth = _COMPONENT.unpack_from(data, _COMPONENTS)
     coding = _coding_style(data, 2)
     return Codestream(
-        rows=_u32(data, 12) - _u32(data, 20),
-        columns=_u32(data, 8) - _u32(data, 16),
-        components=_u16(data, _COMPONENTS),
+        rows=bottom - top,
+        columns=right - left,
+        components=components,
         precision=(depth & 0x7F) + 1,
-        signed=bool(depth & 0x80),
-        transformed=bool(coding[8]),
+        signed=depth > 0x7F,
+        transformed=coding[8] != 0,
         reversible=coding[13] == 1,
     )
 
 
 def _coding_style(data: bytes, at: int) -> bytes:
     """The COD segment from its marker on (ISO 15444-1 A.6.1)."""
-    while 0xFF00 < _u16(data, at) < 0xFF90:
-        if _u16(data, at) == _COD and len(data) >= at + 14:
+    end = len(data) - _SEGMENT.size
+    while at <= end:
+        marker, length = _SEGMENT.unpack_from(data, at)
+        if marker == _COD and len(data) >= at + 14:
             return data[at : at + 14]
-        at += 2 + _u16(data, at + 2)
+        if not 0xFF00 < marker < 0xFF90:
+            break
+        at += 2 + length
     raise CodecError("the JPEG 2000 codestream has no COD marker")
 
 

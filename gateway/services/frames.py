@@ -154,6 +154,9 @@ class Frames:
             frame = await self._library.frame(datastore_id, instance, number)
             return frame if work is None else await self._compute.run(work, frame)
 
+        if len(numbers) == 1:
+            yield await fetch(numbers[0])
+            return
         size = instance.pixel().frame_bytes  # of a decoded frame; encoded ones are smaller
         room = self._library.room
         ahead = ordered(numbers, fetch, self._ahead, room, lambda _: size)

@@ -208,8 +208,24 @@ class Library:
         Raises:
             NotFound: it does not exist.
         """
+        if address.series is not None:
+            found = self._at_hand(address, await self.held(address))
+            if found is not None:
+                return found
         async with aclosing(self.batches(address)) as batches:
             return (await anext(batches))[0]
+
+    def _at_hand(self, address: Address, summaries: Iterable[Summary]) -> Instance | None:
+        """The same if the documents that decide it are in memory: those of one series."""
+        for one in summaries:
+            moment = self.moment() if one.version is None else 0
+            key = (address.datastore_id, one.image_set_id, one.version, moment)
+            image_set = self._documents.peek(key)
+            if image_set is None:
+                return None
+            for instance in _at(image_set, address):
+                return instance
+        return None
 
     async def _holding(
         self, address: Address, urgency: Urgency

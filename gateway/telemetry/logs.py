@@ -1,5 +1,6 @@
 """Structured logs without patient data: values are identifiers of this system, counts and times."""
 
+import asyncio
 import logging
 import sys
 import time
@@ -10,6 +11,8 @@ from typing import Final, TextIO
 
 import orjson
 
+_MOMENT: Final = 0.1  # seconds
+_MOST_WAITING: Final = 256  # lines
 _RESERVED: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
@@ -38,19 +41,50 @@ class JsonFormatter(logging.Formatter):
 
 
 class Lines(logging.StreamHandler[TextIO]):
-    """The handler of this module's lines, for which some need no record."""
+    """The handler of this module's lines, for which some need no record.
+
+    Those are written some at a time, because a call of the system for each costs as much as an
+    answer: a moment later, before any record, and when the process ends.
+    """
 
     def __init__(self) -> None:
         super().__init__(sys.stderr)
         self.setFormatter(JsonFormatter())
+        self._waiting: list[bytes] = []
 
     def info(self, logger: str, event: str, fields: Mapping[str, object]) -> None:
-        """Write a line of level info as a record of ``logger`` would be."""
+        """Write a line of level info as a record of ``logger`` would be, within a moment."""
         own = {"time": _stamp(int(time.time())), "level": "info", "logger": logger, "event": event}
-        line = orjson.dumps({**own, **fields}, default=str).decode()
+        line = orjson.dumps({**own, **fields}, default=str, option=orjson.OPT_APPEND_NEWLINE)
         with self.lock or nullcontext():
-            self.stream.write(f"{line}\n")
+            self._waiting.append(line)
+            count = len(self._waiting)
+        if count == 1:
+            self._flush_soon()
+        elif count >= _MOST_WAITING:
             self.flush()
+
+    def _flush_soon(self) -> None:
+        try:
+            asyncio.get_running_loop().call_later(_MOMENT, self.flush)
+        except RuntimeError:  # outside of an event loop nobody would come back to it
+            self.flush()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write ``record`` behind what came before it."""
+        self.flush()
+        super().emit(record)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        with self.lock or nullcontext():
+            waiting, self._waiting = self._waiting, []
+            try:
+                if waiting:
+                    self.stream.write(b"".join(waiting).decode())
+                super().flush()
+            except (OSError, ValueError):  # full, or closed
+                self.handleError(logging.makeLogRecord({"name": __name__}))
 
 
 def info(logger: logging.Logger, event: str, fields: Mapping[str, object]) -> None:

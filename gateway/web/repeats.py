@@ -16,11 +16,11 @@ Conditional requests, ranges and HEAD are never answered from here.
 """
 
 import time
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from cachetools import LRUCache
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.dicomweb import forwarding
@@ -35,8 +35,12 @@ Find = Callable[[], bytes | None]
 Saw = Callable[[int], None]
 """Is told which viewer has asked."""
 
-READY: Final = "gateway.ready"
-"""The extension of ASGI by which a server takes answers with their head made: in bytes, at once."""
+Ready = Callable[[Scope], Sequence[bytes] | None]
+"""Gives the answer to a request, if it is at hand: the application need not be called then.
+
+Its status is 200; the first piece begins with the lines of its head and the empty one, all but what
+a server adds.
+"""
 
 _MOST: Final = 16_384  # answers; each takes a kilobyte or two
 _LONGEST: Final = 2_048  # bytes of a path, a query or a header of a request that is remembered
@@ -50,7 +54,6 @@ _CONDITIONAL: Final = frozenset(
 )  # fmt: skip
 _READ: Final = _DECISIVE | _CONDITIONAL
 _OWN: Final = frozenset({b"x-request-id"})
-_NONE: Final[dict[str, Any]] = {}
 
 _Key = tuple[Any, ...]
 
@@ -80,6 +83,7 @@ class _Answer:
     size: int
     handler: str | None
     moment: int
+    used: bool = False
 
 
 def note(scope: Scope, source: Source) -> None:
@@ -94,13 +98,63 @@ def found_at(scope: Scope, find: Find) -> None:
         note(scope, replace(source, find=find, before=b"", after=b""))
 
 
+class Memory:
+    """The answers that are remembered, those not asked for again forgotten first."""
+
+    def __init__(self, library: Library, most: int = _MOST) -> None:
+        self.library = library
+        self._most = most
+        self._answers: OrderedDict[_Key, _Answer] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def get(self, key: _Key) -> _Answer | None:
+        """The answer to a request."""
+        answer = self._answers.get(key)
+        if answer is not None:
+            answer.used = True
+        return answer
+
+    def put(self, key: _Key, answer: _Answer) -> None:
+        """Remember an answer; one that was asked for since its last turn is spared once."""
+        while len(self._answers) >= self._most:
+            oldest, other = self._answers.popitem(last=False)
+            if other.used:
+                other.used = False
+                self._answers[oldest] = other
+        self._answers[key] = answer
+
+    def drop(self, key: _Key) -> None:
+        """Forget an answer."""
+        self._answers.pop(key, None)
+
+    def ready(self, scope: Scope) -> tuple[bytes, ...] | None:
+        """The answer to a request as ``Ready`` has it, if nothing has to be waited for."""
+        started = time.perf_counter()
+        key = _key(scope)
+        answer = self.get(key) if key else None
+        if answer is None or answer.moment != self.library.moment():
+            return None
+        source = answer.source
+        content = source.find()
+        if content is None:
+            return None
+        if source.saw is not None:
+            source.saw(context.viewer(scope))
+        name = middleware.identifier()
+        head = b"%bx-request-id: %b\r\n\r\n%b" % (answer.head, name.encode(), source.before)
+        middleware.log(name, "GET", answer.handler, 200, answer.size, started)
+        return (head, content, source.after) if source.after else (head, content)
+
+
 class Repeats:
     """Pure ASGI middleware; the outermost, because what it remembers is what goes out."""
 
-    def __init__(self, app: ASGIApp, library: Library) -> None:
+    def __init__(self, app: ASGIApp, memory: Memory) -> None:
         self._app = app
-        self._library = library
-        self._answers: LRUCache[_Key, _Answer] = LRUCache(_MOST)
+        self._memory = memory
+        self._library = memory.library
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -108,13 +162,13 @@ class Repeats:
         if key is None:
             await self._app(scope, receive, send)
             return
-        answer = self._answers.get(key)
+        answer = self._memory.get(key)
         if answer is not None:
             content = answer.source.find()
             if content is not None and await self._stands(key, answer, scope):
                 if answer.source.saw is not None:
                     answer.source.saw(context.viewer(scope))
-                await _give(answer, content, scope, send)
+                await _give(answer, content, send)
                 return
         await self._first(key, scope, receive, send)
 
@@ -131,7 +185,7 @@ class Repeats:
                 return True
         except GatewayError:
             return False  # the application finds the same, and knows how to say it
-        self._answers.pop(key, None)
+        self._memory.drop(key)
         return False
 
     async def _first(self, key: _Key, scope: Scope, receive: Receive, send: Send) -> None:
@@ -142,7 +196,7 @@ class Repeats:
         if isinstance(source, Source) and source.ground.is_firm:
             answer = heard.answer(source, middleware.handler(scope))
             if answer is not None:
-                self._answers[key] = answer
+                self._memory.put(key, answer)
 
 
 class _Heard:
@@ -189,21 +243,15 @@ def _is(body: bytes, before: bytes, content: bytes, after: bytes) -> bool:
     return start and body.endswith(after)
 
 
-async def _give(answer: _Answer, content: bytes, scope: Scope, send: Send) -> None:
+async def _give(answer: _Answer, content: bytes, send: Send) -> None:
     started = time.perf_counter()
     name = middleware.identifier()
-    before, after = answer.source.before, answer.source.after
-    ready = scope.get("extensions", _NONE).get(READY)
+    headers = [*answer.headers, (b"x-request-id", name.encode())]
     try:
-        if ready is not None:
-            head = b"%bx-request-id: %b\r\n\r\n%b" % (answer.head, name.encode(), before)
-            await ready((head, content, after) if after else (head, content))
-            return
-        headers = [*answer.headers, (b"x-request-id", name.encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        for piece in (before, content):
+        for piece in (answer.source.before, content):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": after})
+        await send({"type": "http.response.body", "body": answer.source.after})
     finally:
         middleware.log(name, "GET", answer.handler, 200, answer.size, started)
 

@@ -197,7 +197,7 @@ class Pieces(Response):
         self._pieces = [piece for piece in pieces if piece]
 
     @property
-    def body(self) -> bytes:  # type: ignore[override]
+    def body(self) -> bytes:
         """All of it."""
         return b"".join(self._pieces)
 

@@ -89,8 +89,8 @@ as JSON: `build/benchmarks.json`.
   the cost of the client does not count. Frames go round all {data.SLICES} slices.
 - Orthanc has files uncompressed and sends them so; both are asked with the same headers, those of a
   browser. Its version is Debian's.
-- Bare uvicorn is an application of ten lines that sends the body of one of our answers from memory,
-  with uvloop, httptools and as many workers. nginx sends it from disk, for orientation.
+- Bare uvicorn is an application of ten lines that sends the bodies of our answers in turn from
+  memory, with uvloop, httptools and as many workers. nginx sends one from disk, for orientation.
 - For the first time: a gateway that was just started, has answered for another study, and knows
   nothing of this one; the embedded HealthImaging is on the same machine and costs its share of it.
 - Decoded frames are asked for once each; the decoder alone is `imagecodecs.htj2k_decode` in a loop.

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -129,12 +130,17 @@ class Orthanc:
 
 
 class Bare:
-    """uvicorn with an application that knows one answer."""
+    """uvicorn with an application that gives the same answers in turn."""
 
-    def __init__(self, folder: Path, body: bytes, media_type: str, workers: int) -> None:
+    def __init__(
+        self, folder: Path, bodies: Sequence[bytes], media_type: str, workers: int
+    ) -> None:
         port = free_port()
-        content = folder / "bare.body"
-        content.write_bytes(body)
+        content = folder / "bare"
+        shutil.rmtree(content, ignore_errors=True)
+        content.mkdir()
+        for number, body in enumerate(bodies):
+            (content / f"{number:04d}").write_bytes(body)
         command = [sys.executable, "-m", "uvicorn", "tests.bench.bare:app"]
         command += ["--loop", "uvloop", "--http", "httptools", "--lifespan", "off"]
         command += ["--no-access-log", "--no-server-header", "--no-proxy-headers"]
@@ -143,7 +149,7 @@ class Bare:
         self.process = Process(
             command,
             folder / "logs/bare.log",
-            _environment(BENCH_BODY=str(content), BENCH_TYPE=media_type),
+            _environment(BENCH_BODIES=str(content), BENCH_TYPE=media_type),
             port=port,
         )
         self.root = f"http://127.0.0.1:{port}"

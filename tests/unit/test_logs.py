@@ -1,9 +1,14 @@
 """Logs: one JSON object a line, and never the text of an exception."""
 
+import asyncio
 import json
 import logging
 import logging.handlers
+import os
+import subprocess
+import sys
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -159,3 +164,83 @@ def test_other_handlers_hear_it_as_well(lines):
         logging.getLogger().removeHandler(heard)
     assert [record.status for record in heard.buffer] == [200]
     assert [line["status"] for line in lines()] == [200]
+
+
+def _events(text):
+    return [json.loads(line)["event"] for line in text.splitlines()]
+
+
+def test_lines_of_requests_are_written_a_moment_later_and_in_order(capsys, lines, monkeypatch):
+    monkeypatch.setattr(logs, "_MOMENT", 0.01)
+    logs.configure("info")
+    logger = logging.getLogger("gateway")
+
+    async def scenario():
+        logs.info(logger, "one", {})
+        logs.info(logger, "two", {})
+        at_once = capsys.readouterr().err
+        await asyncio.sleep(0.05)
+        return _events(at_once), _events(capsys.readouterr().err)
+
+    assert asyncio.run(scenario()) == ([], ["one", "two"])
+
+
+def test_a_record_comes_behind_the_lines_before_it(capsys, lines):
+    logs.configure("info")
+    logger = logging.getLogger("gateway")
+
+    async def scenario():
+        logs.info(logger, "one", {})
+        logger.error("two")
+        logs.info(logger, "three", {})
+
+    asyncio.run(scenario())
+    logging.getLogger().handlers[0].flush()
+    assert _events(capsys.readouterr().err) == ["one", "two", "three"]
+
+
+def test_no_more_lines_wait_than_some(capsys, lines):
+    logs.configure("info")
+
+    async def scenario():
+        for number in range(logs._MOST_WAITING + 3):
+            logs.info(logging.getLogger("gateway"), str(number), {})
+        return len(_events(capsys.readouterr().err))
+
+    assert asyncio.run(scenario()) == logs._MOST_WAITING
+
+
+def test_outside_of_an_event_loop_a_line_is_written_at_once(capsys, lines):
+    logs.configure("info")
+    logs.info(logging.getLogger("gateway"), "now", {})
+    assert _events(capsys.readouterr().err) == ["now"]
+
+
+_PROGRAM = """
+import asyncio, logging
+from gateway.telemetry import logs
+async def main():
+    logs.info(logging.getLogger("gateway"), "last", {})
+def run():
+    logs.configure("info")
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "run()",
+        "import multiprocessing, program\nif __name__ == '__main__':\n"
+        " one = multiprocessing.get_context('spawn').Process(target=program.run)\n"
+        " one.start(); one.join()",
+    ],
+    ids=["a process", "a worker"],
+)
+def test_no_line_is_lost_at_the_end(tmp_path, how):
+    (tmp_path / "program.py").write_text(_PROGRAM)
+    (tmp_path / "main.py").write_text(f"from program import run\n{how}\n")
+    path = os.pathsep.join((str(tmp_path), str(Path.cwd())))
+    command = [sys.executable, str(tmp_path / "main.py")]
+    done = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": path})
+    assert _events(done.stderr) == ["last"]

@@ -271,3 +271,50 @@ def test_every_header_that_is_read_is_part_of_the_key(target, monkeypatch):
     assert answer.status_code == 200
     assert b"accept" in Name.asked
     assert Name.asked <= repeats._READ | {b"access-control-request-method"}
+
+
+def test_an_answer_is_at_hand_only_within_its_moment(remote):
+    """What a server is given without calling the application is what that would send."""
+
+    async def scenario():
+        ask = Asking(remote)
+        ready = ask.app.ready
+        named = asgi.scope(ONE, headers={"accept": STORED})
+        assert ready(named) is None
+        first, _ = await ask()
+        head, *pieces = ready(named)
+        lines, _, before = head.partition(b"\r\n\r\n")
+        pairs = [tuple(line.split(b": ", 1)) for line in lines.split(b"\r\n")]
+        sent = [line for line in pairs if line[0] != b"x-request-id"]
+        assert sent == [line for line in first.headers.raw if line[0] != b"x-request-id"]
+        assert before + b"".join(pieces) == first.content
+        for other in ("HEAD", "POST"):
+            assert ready({**named, "method": other}) is None
+        assert ready(asgi.scope(ONE, headers={"accept": STORED, "range": "bytes=0-1"})) is None
+        ask.moment += 1
+        assert ready(named) is None  # it has to be looked up whether it is still so
+        assert (await ask())[1]
+        assert ready(named) is not None
+
+    run(scenario)
+
+
+def test_answers_that_are_asked_for_outlast_those_that_are_not():
+    memory = repeats.Memory(None, most=3)
+    made = {name: repeats._Answer([], b"", None, 0, None, 0) for name in "abcd"}
+    for name in "abc":
+        memory.put((name,), made[name])
+    assert memory.get(("a",)) is made["a"]
+    memory.put(("d",), made["d"])
+    assert [memory.get((name,)) for name in "abcd"] == [made["a"], None, made["c"], made["d"]]
+    memory.put(("e",), made["b"])  # all have been asked for: the oldest goes
+    assert len(memory) == 3
+    assert memory.get(("e",)) is made["b"]
+
+
+@pytest.mark.parametrize(
+    ("body", "same"),
+    [(b"<frame>", True), (b"<frane>", False), (b"(frame>", False), (b"<frame)", False)],
+)
+def test_only_what_has_gone_out_is_remembered(body, same):
+    assert repeats._is(body, b"<", b"frame", b">") is same
