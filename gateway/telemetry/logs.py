@@ -79,9 +79,11 @@ class Lines(logging.StreamHandler[TextIO]):
         """Write what waits."""
         with self.lock or nullcontext():
             waiting, self._waiting = self._waiting, []
+            if not waiting:
+                super().flush()
+                return
             try:
-                if waiting:
-                    self.stream.write(b"".join(waiting).decode())
+                self.stream.write(b"".join(waiting).decode())
                 super().flush()
             except (OSError, ValueError):  # full, or closed
                 self.handleError(logging.makeLogRecord({"name": __name__}))
