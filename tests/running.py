@@ -168,7 +168,7 @@ class Store:
     def properties(self, image_set: str, **version) -> dict:
         return self.call("get_image_set", imageSetId=image_set, **version)
 
-    def settled(self, image_set: str, seconds: float = 30) -> dict:
+    def settled(self, image_set: str, seconds: float = 60) -> dict:
         """Wait until an image set is unlocked; its properties."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

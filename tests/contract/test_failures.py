@@ -20,7 +20,7 @@ def four_slices(server, folder):
     """A gateway that gives up quickly, before a server that is given a series of four slices."""
     paths = [files.write(folder / f"{n}.dcm", files.ct(n)) for n in range(1, 5)]
     server.import_files(paths, "four")
-    return Gateway(server, max_attempts=2, connect_timeout=1)
+    return Gateway(server, max_attempts=2)
 
 
 @pytest.fixture

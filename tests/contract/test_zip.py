@@ -101,7 +101,7 @@ def test_an_archive_that_breaks_off_is_not_taken_for_whole(fresh, tmp_path, acce
         for number, pixels in enumerate(noise, 1)
     ]
     fresh.import_files(paths, "four")
-    gateway = Gateway(fresh, max_attempts=2, connect_timeout=1, fetch_ahead=1)
+    gateway = Gateway(fresh, max_attempts=2, fetch_ahead=1)
     try:
         pack_of(fresh, 4).unlink()
         received = io.BytesIO()

@@ -61,6 +61,12 @@ ways = pytest.mark.parametrize("use", [whole, joined])
 loops = pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
 
 
+async def turns():
+    """Let the event loop turn a few times, however late it is."""
+    for _ in range(20):
+        await asyncio.sleep(0.003)
+
+
 @kinds
 @ways
 @loops
@@ -145,7 +151,7 @@ def test_connections_that_end_are_not(kind, end):
 
     async def two(transport):
         first = await whole(transport)
-        await asyncio.sleep(0.05)
+        await turns()
         return first + await whole(transport)
 
     found, peer = run(kind, two, [answer, None])
@@ -184,12 +190,12 @@ def test_a_reader_who_takes_its_time_holds_the_sender_up(kind, loop):
 
     async def slow(transport):
         response = await post(transport)
-        await asyncio.sleep(0.8)  # longer than a sender may be silent, who is held up now
+        await asyncio.sleep(2)  # longer than a sender may be silent, who is held up now
         held = getattr(response, "_buffered", 0)
         return held, sum([len(piece) async for piece in response.pieces()])
 
     head = HEAD + b"Content-Length: %d\r\n\r\n" % len(body)
-    (held, read), _ = run(kind, slow, [head, body], loop=loop, read=0.5)
+    (held, read), _ = run(kind, slow, [head, body], loop=loop, read=1.5)
     assert held < 3 << 20
     assert read == len(body)
 
@@ -202,11 +208,11 @@ def test_whoever_leaves_leaves_no_connection(kind):
             break
         response.close()
         call = asyncio.create_task(whole(transport))
-        await asyncio.sleep(0.05)
+        await turns()
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        await asyncio.sleep(0.05)
+        await turns()
         return len(transport._open) if kind is Direct else 0
 
     found, peer = run(kind, leave, [WHOLE[:100_000], 5])

@@ -144,6 +144,8 @@ def test_parts_are_made_a_few_ahead_and_no_more():
 
     async def work(service):
         answer = await service.retrieve(wanted(PARTS, (SERIES, SOP), PLAIN, (), False))
+        while not remote.count("frame"):  # noqa: ASYNC110  work ahead tells nobody
+            await asyncio.sleep(0.01)
         await asyncio.sleep(0.2)
         assert 1 <= remote.count("frame") <= 5
         await answer.rest.aclose()
