@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from alembic import command
 from alembic.config import Config
@@ -83,13 +83,18 @@ def _alone(path: Path | None) -> Iterator[None]:
         return
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with path.with_name(path.name + "-prepare").open("ab") as file:
+        with _private(path.with_name(path.name + "-prepare")) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            _private(path).close()
             yield
     except OSError as error:
         message = f"The catalog {path} cannot be made or written: {error.strerror}"
         raise ConfigurationError(message) from error
+
+
+def _private(path: Path) -> BinaryIO:
+    """A file that nobody else can read, made where there is none."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "rb+")
 
 
 def _revision(connection: Connection) -> str | None:

@@ -3,43 +3,53 @@
 from sqlalchemy import select
 
 from gateway.catalog import schema
+from gateway.catalog.schema import STORE
+
+_TABLES = ("image_set", "study", "study_modality", "series", "instance")
 
 
-def table(connection, one):
-    rows = [dict(row) for row in connection.execute(select(one)).mappings()]
-    names = [column.name for column in one.columns]
-    return rows, names
+def _mapped(row, meant):
+    return {
+        name: meant[name].get(value) if name in meant else value
+        for name, value in row.items()
+        if name != "id"
+    }
 
 
-def dump(database):
-    """All rows of studies, in terms of what they are about."""
+def dump(database, datastore_id=None):
+    """All rows of a data store, or of all, in terms of what they are about."""
     with database.read() as connection:
-        rows = {one.name: table(connection, one)[0] for one in schema.TABLES.sorted_tables}
+        rows = {
+            one.name: [dict(row) for row in connection.execute(select(one)).mappings()]
+            for one in schema.TABLES.sorted_tables
+        }
+        found = select(STORE.c.id).where(STORE.c.datastore_id == datastore_id)
+        own = None if datastore_id is None else connection.scalar(found)
     persons = {row["id"]: row["name"] for row in rows["person"]}
-    sets = {row["id"]: row["image_set_id"] for row in rows["image_set"]}
-    studies = {row["id"]: (row["uid"], row["face"]) for row in rows["study"]}
+    sets = {row["id"]: row for row in rows["image_set"] if own in (None, row["store"])}
+    names = {number: row["image_set_id"] for number, row in sets.items()}
+    studies = {
+        row["id"]: (row["uid"], row["face"]) for row in rows["study"] if own in (None, row["store"])
+    }
     series = {
-        row["id"]: (studies[row["study"]], sets[row["image_set"]], row["uid"], row["modality"])
+        row["id"]: (studies[row["study"]], names[row["image_set"]], row["uid"], row["modality"])
         for row in rows["series"]
+        if row["image_set"] in sets
     }
     meant = {
-        "image_set": sets.get,
-        "study": studies.get,
-        "series": series.get,
-        "patient_name": persons.get,
-        "referring_physician": persons.get,
+        "image_set": names,
+        "study": studies,
+        "series": series,
+        "patient_name": persons,
+        "referring_physician": persons,
     }
-    found = {}
-    for name in ("image_set", "study", "study_modality", "series", "instance"):
-        found[name] = sorted(
-            (
-                {
-                    key: meant.get(key, lambda v: v)(value)
-                    for key, value in row.items()
-                    if key != "id"
-                }
-                for row in rows[name]
-            ),
-            key=repr,
-        )
-    return found
+    if own is not None:
+        meant["store"] = {own: "the store"}
+
+    def counts(row):
+        return own is None or row.get("store") == own or row.get("image_set") in sets
+
+    return {
+        name: sorted((_mapped(row, meant) for row in rows[name] if counts(row)), key=repr)
+        for name in _TABLES
+    }
