@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import time
 from contextlib import aclosing, contextmanager, suppress
 from functools import partial
 
