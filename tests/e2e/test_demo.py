@@ -78,11 +78,12 @@ def children(parent: int) -> set[int]:
 
 
 def alive(process: int) -> bool:
+    """Whether it runs; one that has ended may wait for a parent that does not ask for it."""
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        status = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
         return False
-    return True
+    return status.rpartition(")")[2].split()[0] != "Z"
 
 
 def gone(processes: set[int]) -> bool:
