@@ -9,7 +9,7 @@ SAMPLES ?=
 ROWS    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve healthimaging import test check fmt docs constraints clean bench bench-peers
+.PHONY: help run serve healthimaging import test check fmt docs constraints clean bench bench-peers soak-catalog
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -53,6 +53,9 @@ docs: $(VENV)/.dev ## write the generated pages of docs/
 
 bench: $(VENV)/.dev ## measure the gateway beside its peers and write docs/benchmarks.md (ROWS: some only)
 	@exec $(BIN)/python -m tests.bench --rows '$(ROWS)'
+
+soak-catalog: $(VENV)/.dev ## kill the process that fills the catalog 50 times, and verify
+	@exec $(BIN)/python -m tests.soak --rounds 50
 
 bench-peers: ## install what make bench compares with: Orthanc, nginx and wrk from Debian
 	apt-get update -q

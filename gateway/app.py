@@ -18,6 +18,7 @@ from gateway.services.archives import Archives
 from gateway.services.bulkdata import BulkData
 from gateway.services.compute import Compute
 from gateway.services.frames import Frames
+from gateway.services.indexes import place
 from gateway.services.instances import Instances
 from gateway.services.library import Library
 from gateway.services.metadata import Metadata
@@ -26,6 +27,7 @@ from gateway.services.prefetch import Prefetch
 from gateway.services.readiness import Progress, Readiness
 from gateway.services.rendered import Rendered
 from gateway.services.search import Search
+from gateway.services.sync import Sync
 from gateway.services.uri import Uri
 from gateway.settings import GatewaySettings
 from gateway.telemetry.calls import Calls
@@ -77,6 +79,8 @@ def create_app(
     remote = remote or HealthImagingClient(settings)
     metrics.registry.register(Calls(remote.report))
     library = Library(remote, settings, tiers)
+    sync = Sync(remote, place(settings), settings, metrics)
+    library.missed = sync.suspect
     compute = Compute(settings.decode_threads)
     frames = Frames(library, compute, settings.fetch_ahead)
     prefetch = Prefetch(library, settings)
@@ -100,11 +104,14 @@ def create_app(
         maker,
         metrics,
         answers,
+        sync,
     )
 
     @asynccontextmanager
     async def lifespan(_: Dispatcher) -> AsyncIterator[None]:
+        sync.start()
         yield
+        await sync.close()
         await prefetch.close()
         await library.close()
         await tiers.close()

@@ -1,4 +1,4 @@
-"""The command line: serve, demo, healthimaging, import, check."""
+"""The command line: serve, demo, healthimaging, import, catalog, check."""
 
 import argparse
 import asyncio
@@ -16,7 +16,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from gateway import demo, serving, workers
+from gateway import catalogs, demo, serving, workers
 from gateway.app import create_app
 from gateway.emulator import identity, quotas
 from gateway.emulator.server import Server
@@ -153,6 +153,17 @@ def _check(_: argparse.Namespace) -> int:
     return 0
 
 
+def _catalog(arguments: argparse.Namespace) -> int:
+    settings = _gateway_settings()
+    match arguments.action:
+        case "status":
+            return catalogs.status(settings)
+        case "rebuild":
+            return catalogs.rebuild(settings)
+        case _:
+            return catalogs.verify(settings, deep=arguments.deep)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dicomweb-gateway", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -188,6 +199,9 @@ def _parser() -> argparse.ArgumentParser:
     load_ = add("import", _import, "import a folder into a running embedded HealthImaging")
     load_.add_argument("folder", type=Path, help="folder of DICOM files")
     load_.add_argument("--data", type=Path, default=Path("data"), help="the server's data folder")
+    catalog = add("catalog", _catalog, "the search index: how far it is, built anew, or compared")
+    catalog.add_argument("action", choices=("status", "rebuild", "verify"))
+    catalog.add_argument("--deep", action="store_true", help="verify: compare every document")
     add("check", _check, "check the settings and the way to the data store")
     return parser
 

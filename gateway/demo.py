@@ -187,6 +187,7 @@ def _serve(data: Path, sockets: Sequence[socket], embedded: EmbeddedServer) -> i
         endpoint_url=known.endpoint_url,
         region=known.region_name,
         port=port,
+        catalog_url=os.environ.get("GATEWAY_CATALOG_URL") or f"sqlite:///{_catalog(data)}",
     )
     keys = {
         "aws_access_key_id": known.aws_access_key_id,
@@ -201,6 +202,10 @@ def _serve(data: Path, sockets: Sequence[socket], embedded: EmbeddedServer) -> i
     threading.Thread(target=startup.run, daemon=True).start()
     threading.Thread(target=_watch, args=(embedded, running), daemon=True).start()
     return running.run()
+
+
+def _catalog(data: Path) -> Path:
+    return data.absolute() / "catalog" / "catalog.sqlite"
 
 
 def _application(settings: GatewaySettings, keys: Mapping[str, str], progress: Progress) -> ASGIApp:

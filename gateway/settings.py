@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 _IDENTIFIER: Final = r"^[0-9a-z]{32}$"
 _URL: Final = r"^https?://[^/\s]+(/[^\s]*)?$"
 _CACHE_URL: Final = r"^((valkey|redis)s?://[^/\s]+(/\d*)?|unix://[^\s?]+)(\?[^\s]*)?$"
+_CATALOG_URL: Final = r"^(sqlite:///[^?]+|postgresql(\+pg8000)?://[^/\s]+/[^/\s]+)$"
 _CORES: Final = os.cpu_count() or 1
 
 
@@ -186,6 +187,49 @@ class GatewaySettings(BaseSettings):
         le=3600,
         description="Seconds for which the next page of a query is cut from the same listing as "
         "the one before; 0 searches anew for every page.",
+    )
+    catalog: str = Field(
+        "on",
+        pattern="^(on|off)$",
+        description="Whether searches are answered from an index of the data stores in "
+        "GATEWAY_DATASTORE_ID and GATEWAY_DATASTORE_IDS.",
+    )
+    catalog_url: str | None = Field(
+        None,
+        pattern=_CATALOG_URL,
+        repr=False,  # may hold a password
+        description="Database of that index: `sqlite:///FILE`, on a local disk, or "
+        "`postgresql://user:password@host/database` where several hosts share one. A file in "
+        "GATEWAY_DISK_CACHE_DIR, or else in `~/.cache/dicomweb-gateway`, where not set.",
+    )
+    catalog_interval: float = Field(
+        15.0, gt=0, le=3600, description="Seconds between two looks for what has changed."
+    )
+    catalog_max_lag: float = Field(
+        0.0,
+        ge=0,
+        le=3600,
+        description="Seconds that the index may be behind; 0 looks for changes before each answer.",
+    )
+    catalog_wait: float = Field(
+        2.0,
+        ge=0,
+        le=60,
+        description="Seconds that a search waits for the index; if it is behind then, it says so.",
+    )
+    catalog_reconcile: float = Field(
+        3600.0,
+        ge=1,
+        description="Seconds between two comparisons of the whole index with HealthImaging, which "
+        "find what has been deleted.",
+    )
+    catalog_sqs_url: str | None = Field(
+        None,
+        pattern=_URL,
+        description="SQS queue of HealthImaging's events, which is this index's alone.",
+    )
+    catalog_sqs_endpoint_url: str | None = Field(
+        None, pattern=_URL, description="SQS endpoint; AWS where not set."
     )
     inline_limit: int = Field(
         1024, ge=0, description="Bytes of a binary value beyond which metadata give a BulkDataURI."

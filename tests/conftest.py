@@ -10,6 +10,9 @@ from hypothesis import settings
 from tests import files
 from tests.running import Gateway, HealthImaging
 
+# Gateways that tests start have no catalog but where a test is about it.
+os.environ.setdefault("GATEWAY_CATALOG", "off")
+
 # What a shell starts in the background ignores SIGINT, and so would all that the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -241,6 +241,7 @@ class Gateway:
                 "endpoint_url": known["endpoint_url"],
                 "region": known["region_name"],
                 "search_ttl": 0,
+                "catalog": "off",
                 **settings,
             },
         )

@@ -87,6 +87,8 @@ IMAGE_SET: Final = Table(
 was last found by a reconciliation.
 """
 
+_some("image_set_by_failure", IMAGE_SET.c.failed, IMAGE_SET.c.store, IMAGE_SET.c.image_set_id)
+
 PERSON: Final = Table(
     "person",
     TABLES,

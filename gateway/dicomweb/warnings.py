@@ -24,6 +24,22 @@ def truncated(image_sets: int) -> str:
     return _warning(f"The search was ended after {image_sets} image sets; narrow the query")
 
 
+def loading(done: int, total: int | None) -> str:
+    """The search index is being filled; the answer was found without it."""
+    of = f" of {total}" if total else ""
+    return _warning(f"The search index is being loaded, {done}{of} image sets so far")
+
+
+def behind(seconds: int) -> str:
+    """What changed within the last ``seconds`` may be missing from the answer."""
+    return _warning(f"The search index is {seconds} seconds behind HealthImaging")
+
+
+def unreadable(image_sets: int) -> str:
+    """There are ``image_sets`` whose documents the search index could not read."""
+    return _warning(f"{image_sets} image sets cannot be read and are not searched")
+
+
 def left_out(keyword: str) -> str:
     """An attribute was asked for that this server does not compute."""
     return _warning(f"{keyword} is not computed and has been left out")

@@ -73,7 +73,11 @@ class HealthImaging(Protocol):
         ...
 
     async def properties(
-        self, datastore_id: str, image_set_id: str, version: int | None
+        self,
+        datastore_id: str,
+        image_set_id: str,
+        version: int | None,
+        urgency: Urgency = Urgency.WAITING,
     ) -> Summary:
         """One image set, its latest version where none is given; without DICOMTags."""
         ...

@@ -101,11 +101,17 @@ class HealthImagingClient:
             query = f"maxResults={_PAGE}&nextToken={_quoted(token)}"
 
     async def properties(
-        self, datastore_id: str, image_set_id: str, version: int | None
+        self,
+        datastore_id: str,
+        image_set_id: str,
+        version: int | None,
+        urgency: Urgency = Urgency.WAITING,
     ) -> Summary:
         """What GetImageSet says of an image set."""
         arguments = _named(datastore_id, image_set_id, version)
-        answer = await self._call("GetImageSet", lambda: self._client.get_image_set(**arguments))
+        answer = await self._call(
+            "GetImageSet", lambda: self._client.get_image_set(**arguments), urgency
+        )
         return pages.summary({**answer, "version": int(answer["versionId"])})
 
     async def metadata(

@@ -5,7 +5,7 @@ one counts, then the newest. Whether those that are not primary count at all is 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from functools import partial
 from typing import Any, Final
@@ -44,6 +44,7 @@ class Library:
     """Everything the gateway reads from HealthImaging passes through here and its caches.
 
     ``studies`` knows their image sets; ``room`` is what frames fetched ahead of streams may take.
+    ``missed`` is told of image sets that were to be read and are not there.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Library:
     ) -> None:
         """Frames are kept in ``tiers``, those of the application, or in some of its own."""
         self._remote = remote
+        self.missed: Callable[[str, str], None] = lambda *_: None
         self._policy = settings.image_set_policy
         self._ahead = settings.fetch_ahead
         self.room = Room(settings.stream_ahead_mb << 20)
@@ -89,7 +91,11 @@ class Library:
         """The document of one version of an image set; the latest is looked up after a moment."""
 
         async def fetch() -> ImageSet:
-            content = await self._remote.metadata(datastore_id, image_set_id, version, urgency)
+            try:
+                content = await self._remote.metadata(datastore_id, image_set_id, version, urgency)
+            except NotFound:
+                self.missed(datastore_id, image_set_id)
+                raise
             return await asyncio.to_thread(document.parse, image_set_id, content)
 
         key = (datastore_id, image_set_id, version, self.moment() if version is None else 0)

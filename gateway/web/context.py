@@ -26,6 +26,7 @@ from gateway.services.prefetch import Prefetch
 from gateway.services.readiness import Readiness
 from gateway.services.rendered import Rendered
 from gateway.services.search import Search
+from gateway.services.sync import Sync
 from gateway.services.uri import Uri
 from gateway.settings import GatewaySettings
 from gateway.telemetry.metrics import Metrics
@@ -55,6 +56,7 @@ class Services:
     fingerprint: str
     metrics: Metrics
     answers: Answers
+    sync: Sync
 
 
 def services(request: Request) -> Services:

@@ -45,7 +45,9 @@ async def index(request: Request) -> Response:
         answer = await services.search.run(services.settings.datastore_id, query, root)
     except GatewayError as error:
         return _page(root, f"<p>{escape(str(error))}</p>", 503)
-    return _page(root, _table(root, [jsonmodel.encode(one.dataset) for one in answer.results]))
+    notes = "".join(f"<p>{escape(text)}</p>" for text in await services.sync.status())
+    studies = [jsonmodel.encode(one.dataset) for one in answer.results]
+    return _page(root, _table(root, studies) + notes)
 
 
 def _page(root: str, body: str, status: int = 200) -> Response:

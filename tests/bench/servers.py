@@ -53,6 +53,7 @@ class HealthImaging:
     def gateway_environment(self) -> dict[str, str]:
         """What a gateway needs to know to be in front of it."""
         return {
+            "GATEWAY_CATALOG": "off",
             "GATEWAY_DATASTORE_ID": self.datastore_id,
             "GATEWAY_ENDPOINT_URL": self.connection["endpoint_url"],
             "GATEWAY_REGION": self.connection["region_name"],

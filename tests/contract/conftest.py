@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests import files
+from tests import files, postgres
+from tests.contract.keeping import Index
 
 UID = "1.2.826.0.1.3680043.10.7"
 
@@ -68,3 +69,31 @@ def hospital(healthimaging, gateway, tmp_path_factory):
         good, bad = healthimaging.import_files(paths, f"hospital-{job}", datastore_id)
         assert len(good) == len(paths), bad
     return Hospital(datastore_id, f"{gateway.url}/datastore/{datastore_id}", datasets)
+
+
+@pytest.fixture(scope="session")
+def catalog_server():
+    """A PostgreSQL for catalogs."""
+    if not postgres.AVAILABLE:
+        pytest.skip(postgres.MISSING)
+    server = postgres.PostgresServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def opened(request, tmp_path):
+    """Opens catalogs of data stores, each in a database of its own."""
+    server = request.getfixturevalue("catalog_server") if request.param == "postgresql" else None
+    made, urls = [], []
+
+    def open_(datastore_id, policy="merge"):
+        urls.append(server.create() if server else f"sqlite:///{tmp_path}/{len(urls)}.sqlite")
+        made.append(Index(urls[-1], datastore_id, policy))
+        return made[-1]
+
+    yield open_
+    for one in made:
+        one.database.close()
+    for url in urls if server else ():
+        server.drop(url)

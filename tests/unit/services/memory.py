@@ -251,7 +251,11 @@ class MemoryHealthImaging:
             yield found[start : start + self._page]
 
     async def properties(
-        self, datastore_id: str, image_set_id: str, version: int | None
+        self,
+        datastore_id: str,
+        image_set_id: str,
+        version: int | None,
+        urgency: Urgency = Urgency.WAITING,
     ) -> Summary:
         await self._call("properties", (image_set_id, version), image_set_id)
         if datastore_id != DATASTORE or image_set_id not in self._sets:
