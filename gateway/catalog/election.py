@@ -92,10 +92,12 @@ class _AdvisoryElection:
         return self._leads
 
     def leave(self) -> None:
-        """Let another one lead: the lock goes with the connection."""
-        self._leads = False
+        """Let another one lead; a lock that is not given up goes with its connection, later."""
+        led, self._leads = self._leads, False
         if self._connection is not None:
             try:
+                if led:
+                    self._connection.execute(text(f"SELECT pg_advisory_unlock({_LEADING})"))
                 self._connection.close()
             except (SQLAlchemyError, OSError):
                 self._connection.invalidate()
