@@ -7,9 +7,12 @@ PORT   ?= 8080
 DATA   ?= ./data
 SAMPLES ?=
 ROWS    ?=
+SEED    ?= 1
+SIZES   ?= 10000,100000,1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve healthimaging import test check fmt docs constraints clean bench bench-peers soak-catalog
+.PHONY: help run serve healthimaging import test check fmt docs constraints clean bench bench-catalog \
+        bench-peers soak-catalog
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -56,6 +59,9 @@ bench: $(VENV)/.dev ## measure the gateway beside its peers and write docs/bench
 
 soak-catalog: $(VENV)/.dev ## kill the process that fills the catalog 50 times, and verify
 	@exec $(BIN)/python -m tests.soak --rounds 50
+
+bench-catalog: $(VENV)/.dev ## measure searches over 10,000 to 1,000,000 studies (SEED, SIZES)
+	@exec $(BIN)/python -m tests.bench.catalog --seed '$(SEED)' --sizes '$(SIZES)'
 
 bench-peers: ## install what make bench compares with: Orthanc, nginx and wrk from Debian
 	apt-get update -q

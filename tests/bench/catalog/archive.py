@@ -17,7 +17,9 @@ import orjson
 from gateway.remote.api import Summary
 
 SERIES: Final = 3
-_LONG_EVERY: Final = 500  # studies, of which the last series has as many instances as a scan
+LONG_EVERY: Final = 500
+"""Studies, of which the first one's last series has as many instances as a scan."""
+
 LONG: Final = 300
 _INSTANCES: Final = 2
 _DAYS: Final = 3_650
@@ -110,7 +112,7 @@ class Study:
 
     def instances(self, number: int) -> int:
         """How many instances series ``number`` has."""
-        long = number == SERIES and self.number % _LONG_EVERY == 0
+        long = number == SERIES and self.number % LONG_EVERY == 0
         return LONG if long else _INSTANCES
 
 

@@ -1,0 +1,106 @@
+"""Catalogs of made-up archives, written as the syncer writes them, and kept for later runs."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from gateway.catalog.database import Database
+from gateway.catalog.entries import Entry, entry
+from gateway.catalog.progress import Mark
+from gateway.catalog.writer import Writer
+from tests.bench.catalog.archive import SERIES, Archive
+from tests.bench.report import say
+
+_CHUNK: Final = 500  # studies of one batch
+_AHEAD: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A catalog file, and the archive in it.
+
+    ``rate`` is how many image sets a second one process took in, of documents in memory.
+    """
+
+    archive: Archive
+    file: Path
+    rate: float
+
+    @property
+    def url(self) -> str:
+        """Where a gateway finds it."""
+        return f"sqlite:///{self.file}"
+
+
+def build(folder: Path, datastore_id: str, archive: Archive, policy: str) -> Built:
+    """The catalog of ``archive`` as that of a data store; made where it is not there."""
+    name = f"{archive.seed}-{archive.studies}"
+    file, known = folder / f"{name}.sqlite", folder / f"{name}.json"
+    wanted = {"datastore": datastore_id, "policy": policy}
+    if known.is_file():
+        found = orjson.loads(known.read_bytes())
+        if found.items() >= wanted.items():
+            return Built(archive, file, found["rate"])
+    for old in folder.glob(f"{name}.*"):
+        old.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
+    rate = _fill(file, datastore_id, archive, policy)
+    known.write_bytes(orjson.dumps({**wanted, "rate": rate}))
+    return Built(archive, file, rate)
+
+
+def _fill(file: Path, datastore_id: str, archive: Archive, policy: str) -> float:
+    """Write all; how many image sets a second of the first ones."""
+    database = Database(f"sqlite:///{file}")
+    database.prepare()
+    try:
+        writer = Writer(database, datastore_id, policy)
+        writer.begin()
+        alone = min(archive.studies, 20 * _CHUNK)
+        rate = _alone(writer, archive, alone)
+        _together(writer, archive, alone)
+        now = time.time()
+        writer.apply((), mark=Mark(now, now, now, loaded_at=now))
+    finally:
+        database.close()
+    return rate
+
+
+def _alone(writer: Writer, archive: Archive, studies: int) -> float:
+    spent = 0.0
+    for first in range(0, studies, _CHUNK):
+        documents = list(archive.image_sets(first, min(first + _CHUNK, studies)))
+        started = time.perf_counter()
+        writer.apply([entry(summary, document) for summary, document in documents])
+        spent += time.perf_counter() - started
+    return studies * SERIES / spent
+
+
+def _together(writer: Writer, archive: Archive, done: int) -> None:
+    """The rest, read by other processes while this one writes."""
+    started = time.monotonic()
+    with ProcessPoolExecutor() as pool:
+        chunks = _chunks(done, archive.studies)
+        waiting = [pool.submit(_entries, archive, *chunk) for chunk in islice(chunks, _AHEAD)]
+        while waiting:
+            writer.apply(waiting.pop(0).result())
+            waiting += [pool.submit(_entries, archive, *chunk) for chunk in islice(chunks, 1)]
+            done += _CHUNK
+            if done % (100 * _CHUNK) == 0:
+                say(
+                    f"  {done:,} of {archive.studies:,} studies, {time.monotonic() - started:.0f} s"
+                )
+
+
+def _chunks(first: int, last: int) -> Iterator[tuple[int, int]]:
+    return ((start, min(start + _CHUNK, last)) for start in range(first, last, _CHUNK))
+
+
+def _entries(archive: Archive, first: int, last: int) -> list[Entry]:
+    return [entry(summary, document) for summary, document in archive.image_sets(first, last)]
