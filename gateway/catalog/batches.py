@@ -1,6 +1,7 @@
 """Statements about many rows at once, of which each is about a bounded number."""
 
 from collections.abc import Collection, Iterator, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -16,6 +17,8 @@ from sqlalchemy import (
     select,
     update,
 )
+
+from gateway.catalog.dialects import SQLITE
 
 _AT_ONCE: Final = 500
 
@@ -43,8 +46,14 @@ def remove(connection: Connection, column: Column[Any], values: Collection[Any])
 
 
 def add(connection: Connection, table: Table, values: Sequence[Values]) -> None:
-    """Insert rows, which all have the same columns."""
-    if values:
+    """Insert rows, which all have a value for each column."""
+    if not values:
+        return
+    if connection.dialect.name == SQLITE:  # without what is done to a value that needs nothing
+        compiled = insert(table).compile(dialect=connection.dialect, column_keys=list(values[0]))
+        rows = list(map(itemgetter(*(compiled.positiontup or ())), values))
+        connection.exec_driver_sql(compiled.string, rows)
+    else:
         connection.execute(insert(table), values)
 
 

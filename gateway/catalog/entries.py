@@ -5,16 +5,17 @@ Making an entry takes the processor a while, so it is done in threads.
 
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from gateway.catalog import columns
 from gateway.catalog.columns import Columns
-from gateway.dicom.elements import Element
 from gateway.errors import UpstreamInvalid
 from gateway.imagesets import document as documents, excerpts
 from gateway.imagesets.attributes import Names
 from gateway.imagesets.document import Instance
+from gateway.imagesets.excerpts import Excerpt
 
 Row = Mapping[str, Any]
 """The columns of a row that follow from the document."""
@@ -107,25 +108,27 @@ def entry(summary: Described, document: bytes) -> Entry:
     )
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Kind:
-    """Where instances of the same ``names`` have what decides about their rows.
+    """Where instances whose attributes have the same keys have what decides about their rows.
 
     ``of_study`` are places of attributes that override those of the study, ``of_series`` of those
     of the columns of the series; ``plain`` says that other keys are as everywhere.
     """
 
-    names: Names
-    of_study: tuple[int, ...] = field(init=False)
-    of_series: tuple[int, ...] = field(init=False)
-    plain: bool = field(init=False)
+    of_study: tuple[int, ...]
+    of_series: tuple[int, ...]
+    plain: bool
 
-    def __post_init__(self) -> None:
-        tags = self.names.tags
-        self.of_study = tuple(place for tag, place in tags.items() if tag in excerpts.STUDY_LEVEL)
-        self.of_series = tuple(tags[tag] for tag in _OF_SERIES if tag in tags)
-        keys = self.names.keys
-        self.plain = all(keys[tags[tag]] == key for tag, key in _KEYS.items() if tag in tags)
+
+@lru_cache(256)
+def _kind(keys: tuple[str, ...]) -> _Kind:
+    tags = Names(keys).tags
+    return _Kind(
+        tuple(place for tag, place in tags.items() if tag in excerpts.STUDY_LEVEL),
+        tuple(tags[tag] for tag in _OF_SERIES if tag in tags),
+        all(keys[tags[tag]] == key for tag, key in _KEYS.items() if tag in tags),
+    )
 
 
 class _Rows:
@@ -143,7 +146,6 @@ class _Rows:
         self._digests: dict[bytes, int] = {}
         self._faces: dict[tuple[object, ...], int] = {}
         self._series: dict[tuple[object, ...], tuple[int, Instance]] = {}
-        self._kinds: dict[int, _Kind] = {}
         for one in instances:
             self._add(one)
 
@@ -151,10 +153,7 @@ class _Rows:
         if not all(map(columns.is_uid, (one.study, one.series, one.sop))):
             raise UpstreamInvalid("An instance has no UID by which it could be found")
         self.study_uid = one.study
-        names = one.attributes.names
-        kind = self._kinds.get(id(names))
-        if kind is None:
-            kind = self._kinds[id(names)] = _Kind(names)
+        kind = _kind(one.attributes.names.keys)
         face = self._face(one, kind)
         key = (one.series, face, one.modality)
         found = self._series.get(key)
@@ -168,24 +167,23 @@ class _Rows:
         """The face that has the study's attributes as ``one`` has; equal values are one object."""
         row = one.attributes.row
         own = [id(row[place]) for place in kind.of_study]
-        key = (id(one.upper), id(one.vrs), one.signed, id(kind.names), *own)
+        key = (id(one.upper), id(one.vrs), one.signed, id(one.attributes.names), *own)
         face = self._faces.get(key)
         if face is None:
-            found = excerpts.study_elements(one)
-            digest = excerpts.digest(found)
-            face = self._digests.setdefault(digest, len(self.faces))
+            found = excerpts.study(one)
+            face = self._digests.setdefault(found.digest, len(self.faces))
             self._faces[key] = face
             if face == len(self.faces):
-                self.faces.append(_study_row(one, found, digest))
+                self.faces.append(_study_row(one, found))
         return face
 
 
-def _study_row(one: Instance, found: Mapping[int, Element], digest: bytes) -> Row:
-    take = Columns(found)
+def _study_row(one: Instance, found: Excerpt) -> Row:
+    take = Columns(found.elements)
     date, time = take.text(0x00080020, "DA"), take.text(0x00080030, "TM")
     row = {
         "uid": one.study,
-        "digest": digest,
+        "digest": found.digest,
         "order_date": date,
         "order_time": time,
         "study_date": date,
@@ -198,13 +196,14 @@ def _study_row(one: Instance, found: Mapping[int, Element], digest: bytes) -> Ro
         "patient_sex": take.text(0x00100040, "CS"),
         "study_id": take.text(0x00200010, "SH"),
         "study_description": take.text(0x00081030, "LO"),
-        "attributes": excerpts.study_blob(one),
+        "attributes": found.blob,
     }
     return {**row, "odd": take.odd or take.text(_STUDY_UID, "UI") != one.study}
 
 
 def _series_row(one: Instance) -> Row:
-    take = Columns(excerpts.series_elements(one))
+    found = excerpts.series(one)
+    take = Columns(found.elements)
     modality = columns.bounded(one.modality)
     row = {
         "uid": one.series,
@@ -214,7 +213,7 @@ def _series_row(one: Instance) -> Row:
         "body_part": take.text(0x00180015, "CS"),
         "step_date": take.text(0x00400244, "DA"),
         "step_time": take.text(0x00400245, "TM"),
-        "attributes": excerpts.series_blob(one),
+        "attributes": found.blob,
     }
     differs = take.text(_SERIES_UID, "UI") != one.series or take.text(0x00080060, "CS") != modality
     return {**row, "odd": take.odd or differs}

@@ -4,6 +4,7 @@ A batch is applied wholly or not at all, and applying it again changes nothing. 
 studies is computed anew for those that it touches.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -20,6 +21,8 @@ from gateway.errors import CatalogError
 
 PRIMARY: Final = "primary"
 """The policy under which image sets that are not primary are not in the catalog."""
+
+_UNSETTLED: Final = {"modalities": "", "sop_classes": "", "series_count": 0, "instance_count": 0}
 
 
 @dataclass(slots=True)
@@ -141,7 +144,8 @@ def _apply(connection: Connection, store: int, plan: _Plan) -> None:
     batches.remove(connection, IMAGE_SET.c.id, plan.gone)
     first = batches.next_id(connection, IMAGE_SET)
     added = dict(enumerate(plan.added, first))
-    rows = [_image_set(number, entry) | {"store": store} for number, entry in added.items()]
+    new = {"store": store, "seen": 0.0}
+    rows = [_image_set(number, entry) | new for number, entry in added.items()]
     batches.add(connection, IMAGE_SET, rows)
     changed = [_image_set(number, entry) for number, entry in plan.replaced.items()]
     batches.change(connection, IMAGE_SET, changed)
@@ -174,14 +178,16 @@ def _fill(connection: Connection, store: int, entries: Mapping[int, Entry]) -> N
     instance_id = batches.next_id(connection, INSTANCE)
     for image_set, entry in entries.items():
         first = series_id + len(series)
+        held = Counter(entry.series[place][1]["uid"] for place, _ in entry.instances)
         for face, row in entry.series:
             study = faces[entry.study_uid, entry.faces[face]["digest"]]
             number = columns.series_place(row["series_number"])
-            own = {"id": series_id + len(series), "study": study, "image_set": image_set}
-            series.append({**row, **own, "rank": 0, "order_number": number, "instance_count": 0})
+            own: Values = {"id": series_id + len(series), "study": study, "image_set": image_set}
+            own |= {"rank": 0, "order_number": number, "instance_count": held[row["uid"]]}
+            series.append({**row, **own})
         for place, row in entry.instances:
-            own = {"id": instance_id + len(instances), "series": first + place}
-            instances.append({**row, **own, "image_set": image_set, "shadowed": False})
+            above = {"series": first + place, "image_set": image_set, "shadowed": False}
+            instances.append({**row, "id": instance_id + len(instances), **above})
     batches.add(connection, SERIES, series)
     batches.add(connection, INSTANCE, instances)
 
@@ -221,7 +227,7 @@ def _names(faces: Iterable[Mapping[str, Any]]) -> set[str]:
 
 def _study(face: Mapping[str, Any], known: Mapping[str, int]) -> Values:
     name, physician = known[face["patient_name"]], known[face["referring_physician"]]
-    return {**face, "patient_name": name, "referring_physician": physician}
+    return {**face, **_UNSETTLED, "patient_name": name, "referring_physician": physician}
 
 
 def _empty(connection: Connection, store: int) -> None:

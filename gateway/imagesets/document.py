@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
+from itertools import starmap
 from typing import Any, Final
 
 import orjson
@@ -17,7 +18,7 @@ from gateway.dicom.image import ImagePixel, from_dataset
 from gateway.dicom.tags import is_pixel_data
 from gateway.errors import UpstreamInvalid
 from gateway.imagesets.attributes import Attributes, Sharing
-from gateway.imagesets.values import PIXEL_REPRESENTATION, elements
+from gateway.imagesets.values import PIXEL_REPRESENTATION, depends_on_sign, elements
 
 _MODALITY: Final = 0x00080060
 _SERIES_NUMBER: Final = 0x00200011
@@ -32,6 +33,7 @@ _IMAGE_PIXEL: Final = (
     "PixelRepresentation",
 )
 _MAX_DOCUMENT: Final = 1 << 30
+_GZIP: Final = 31  # zlib's number for the form
 _FRAME: Final = 96  # bytes that a frame's identifier takes
 _TRANSCODED: Final = frozenset({ts.HTJ2K_LOSSLESS, ts.HTJ2K_LOSSLESS_RPCL})
 _MOST: Final = 0xFFFFFFFF
@@ -213,8 +215,12 @@ def parse(image_set_id: str, document: bytes) -> ImageSet:
 def _unzipped(document: bytes) -> bytes:
     if not document.startswith(b"\x1f\x8b"):
         return document
-    with gzip.GzipFile(fileobj=BytesIO(document)) as file:
-        return file.read(_MAX_DOCUMENT)
+    unzipping = zlib.decompressobj(_GZIP)
+    text = unzipping.decompress(document, _MAX_DOCUMENT)
+    if not unzipping.eof or unzipping.unused_data:
+        with gzip.GzipFile(fileobj=BytesIO(document)) as file:  # several parts, or an end too soon
+            return file.read(_MAX_DOCUMENT)
+    return text
 
 
 def _image_set(image_set_id: str, tree: Mapping[str, Any], size: int) -> ImageSet:
@@ -274,8 +280,8 @@ def _seals(entries: Iterable[Mapping[str, Any]]) -> "array[int] | None":
 
 
 def _levels(attributes: Mapping[str, Any]) -> Levels:
-    unsigned, signed = (
-        {element[0]: element for element in elements(attributes, {}, signed=signed)}
-        for signed in (False, True)
-    )
+    unsigned = {one[0]: one for one in elements(attributes, {}, signed=False)}
+    if not any(starmap(depends_on_sign, attributes.items())):
+        return Levels(unsigned, unsigned)
+    signed = {one[0]: one for one in elements(attributes, {}, signed=True)}
     return Levels(unsigned, signed)

@@ -34,6 +34,7 @@ _MOST: Final = 64 << 10  # bytes of JSON up to which all values of an excerpt ar
 _SMALL: Final = 1024  # characters of base64 that are kept in any case
 _MARK: Final = {"": 0}  # stands for what is held elsewhere: no attribute has this key
 _SHARED: Final = 64
+_LAYOUTS: Final = 256
 _FLOATS: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -46,39 +47,50 @@ class Uids(NamedTuple):
     sop: str = ""
 
 
-def study_elements(one: Instance) -> dict[int, Element]:
-    """The attributes of the study that ``one`` is of, as this instance has them."""
+class Excerpt(NamedTuple):
+    """An excerpt as it is kept and the elements it says; a study's has a digest, of 16 bytes."""
+
+    blob: bytes
+    elements: Mapping[int, Element]
+    digest: bytes
+
+
+def study(one: Instance) -> Excerpt:
+    """The excerpt of the study that ``one`` is of, as this instance has it."""
     upper = one.upper.elements(signed=one.signed)
     found = {tag: element for tag, element in upper.items() if tag in STUDY_LEVEL}
-    return found | _own(one, STUDY_LEVEL)
+    places = _of_study(one.attributes.names.keys)
+    found |= {tag: one.own(place) for tag, place in places}
+    said = _sorted(found)
+    digest = blake2b(orjson.dumps(said), digest_size=16).digest()
+    return Excerpt(_packed(one, [said]), found, digest)
 
 
 def study_blob(one: Instance) -> bytes:
-    """The excerpt of the study that ``one`` is of, as this instance has it."""
-    return _packed(one, [_sorted(study_elements(one))])
+    """The bytes of ``study``."""
+    return study(one).blob
 
 
-def digest(found: Mapping[int, Element]) -> bytes:
-    """What the elements of a study's excerpt are known by, 16 bytes."""
-    return blake2b(orjson.dumps(_sorted(found)), digest_size=16).digest()
-
-
-def series_elements(one: Instance) -> dict[int, Element]:
-    """The attributes that the excerpt of the series has, as this instance has them."""
+def series(one: Instance) -> Excerpt:
+    """The excerpt of the series that ``one`` is of, as this instance, the first, has it."""
     base = _above(one, signed=one.signed)
-    return base | _own(one, (_OF_SERIES | base.keys()) - STUDY_LEVEL)
+    names = one.attributes.names
+    own = {
+        tag: one.own(place)
+        for tag, place in names.tags.items()
+        if (tag in _OF_SERIES or tag in base) and tag not in STUDY_LEVEL
+    }
+    return Excerpt(_packed(one, [_sorted(base), _sorted(own)]), base | own, b"")
 
 
 def series_blob(one: Instance) -> bytes:
-    """The excerpt of the series that ``one`` is of, as this instance, the first, has it."""
-    base = _above(one, signed=one.signed)
-    nearer = _own(one, (_OF_SERIES | base.keys()) - STUDY_LEVEL)
-    return _packed(one, [_sorted(base), _sorted(nearer)])
+    """The bytes of ``series``."""
+    return series(one).blob
 
 
 def instance_blob(one: Instance, first: Instance | None = None) -> bytes:
     """The excerpt of an instance; ``first`` is the one that its series' excerpt was made of."""
-    below = _below(one.attributes.names)
+    below = _below(one.attributes.names.keys)
     row = one.attributes.row
     attributes = {key: row[place] for key, place in below}
     differing: dict[int, Element] = {}
@@ -155,7 +167,7 @@ def _levels(study: bytes, series: bytes | None, *, whole: bool) -> tuple[Levels,
     return Levels(found, found), Uids(*where) if where else Uids("", "")
 
 
-@lru_cache(_SHARED)
+@lru_cache(_LAYOUTS)
 def _names(keys: tuple[str, ...]) -> Names:
     return Names(keys)
 
@@ -165,21 +177,23 @@ def _known(items: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
     return dict(items)
 
 
-@lru_cache(_SHARED)
-def _below(names: Names) -> tuple[tuple[str, int], ...]:
+@lru_cache(_LAYOUTS)
+def _of_study(keys: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
+    """The places of attributes that the study's excerpt has of an instance's own."""
+    tags = _names(keys).tags.items()
+    return tuple((tag, place) for tag, place in tags if tag in STUDY_LEVEL)
+
+
+@lru_cache(_LAYOUTS)
+def _below(keys: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
     """The keys, and their places, of what is not of the study and can be asked for."""
-    tags = {names.keys[place]: tag for tag, place in names.tags.items()}
+    names = _names(keys)
+    tags = {keys[place]: tag for tag, place in names.tags.items()}
     return tuple(
         (key, place)
         for key, place in names.places.items()
         if key in tags and tags[key] not in STUDY_LEVEL and not is_pixel_data(tags[key])
     )
-
-
-def _own(one: Instance, wanted: frozenset[int]) -> dict[int, Element]:
-    """Those of the instance's own elements whose tags are ``wanted``."""
-    places = one.attributes.names.tags
-    return {tag: one.own(places[tag]) for tag in wanted & places.keys()}
 
 
 def _above(one: Instance, *, signed: bool) -> dict[int, Element]:

@@ -60,6 +60,15 @@ def tag_of(key: str) -> int | None:
     return None if found is None else found[0]
 
 
+def depends_on_sign(key: str, value: Any) -> bool:
+    """Whether the VR of an attribute, or of one in its items, can follow from the pixels' sign."""
+    found = _lookup(key)
+    ambiguous = found is not None and found[2]
+    return (
+        ambiguous or isinstance(value, dict) or (type(value) is list and dict in map(type, value))
+    )
+
+
 @lru_cache(16_384)
 def _lookup(key: str) -> tuple[int, str, bool] | None:
     """Tag, VR (``""`` if the dictionary has none) and whether the VR is ambiguous, of a key."""
