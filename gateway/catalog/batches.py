@@ -1,7 +1,6 @@
 """Statements about many rows at once, of which each is about a bounded number."""
 
 from collections.abc import Collection, Iterator, Sequence
-from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -13,12 +12,11 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
-    insert,
     select,
     update,
 )
 
-from gateway.catalog.dialects import SQLITE
+from gateway.catalog import dialects
 
 _AT_ONCE: Final = 500
 
@@ -47,14 +45,8 @@ def remove(connection: Connection, column: Column[Any], values: Collection[Any])
 
 def add(connection: Connection, table: Table, values: Sequence[Values]) -> None:
     """Insert rows, which all have a value for each column."""
-    if not values:
-        return
-    if connection.dialect.name == SQLITE:  # without what is done to a value that needs nothing
-        compiled = insert(table).compile(dialect=connection.dialect, column_keys=list(values[0]))
-        rows = list(map(itemgetter(*(compiled.positiontup or ())), values))
-        connection.exec_driver_sql(compiled.string, rows)
-    else:
-        connection.execute(insert(table), values)
+    if values:
+        dialects.insert_rows(connection, table, values)
 
 
 def change(connection: Connection, table: Table, values: Sequence[Values]) -> None:

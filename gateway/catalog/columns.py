@@ -67,7 +67,8 @@ class Columns:
         values = element[2]
         if element[1] != vr or len(values) != 1 or not isinstance(values[0], str):
             self.odd = True
-            return str(values[0]) if isinstance(values, list) else ""
+            first = values[0] if isinstance(values, list) else ""
+            return "" if isinstance(first, list) else str(first)
         return values[0].strip(" \0")
 
     def _bounded(self, text: str, most: int) -> str:

@@ -12,11 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
+import pg8000
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import DatabaseError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from gateway.catalog import dialects
 from gateway.catalog.dialects import SQLITE
@@ -120,22 +121,24 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise CatalogError(_said(error)) from None  # the driver's own words can name patients
+        raise CatalogError(_said(error.orig)) from None  # the driver's words can name patients
+    except pg8000.Error as error:  # of what goes past SQLAlchemy
+        raise CatalogError(_said(error)) from None
     except SQLAlchemyError as error:
         raise CatalogError(f"The catalog cannot be used: {type(error).__name__}") from None
 
 
-def _said(error: DBAPIError) -> str:
+def _said(error: BaseException | None) -> str:
     """What is wrong, in a sentence without any value."""
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    if code is not None and code & 0xFF in _BROKEN and isinstance(error, DatabaseError):
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code & 0xFF in _BROKEN:
         return f"The file of the catalog is damaged; {_REBUILD}"
-    name = getattr(error.orig, "sqlite_errorname", None) or _sqlstate(error)
+    name = getattr(error, "sqlite_errorname", None) or _sqlstate(error)
     return f"The database of the catalog failed: {name}"
 
 
-def _sqlstate(error: DBAPIError) -> str:
+def _sqlstate(error: BaseException | None) -> str:
     """PostgreSQL's code of the error, else the kind of it."""
-    said = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    said = error.args[0] if error is not None and error.args else None
     code = said.get("C") if isinstance(said, dict) else None
-    return str(code or type(error.orig).__name__)
+    return str(code or type(error).__name__)

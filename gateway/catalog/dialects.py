@@ -1,7 +1,9 @@
 """Where SQLite and PostgreSQL differ: connections, locks, and the trigram index of names."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from io import BytesIO
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -9,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Table,
     and_,
     create_engine,
     event,
@@ -38,6 +41,8 @@ _MAPPED: Final = 4 << 30
 _CACHE_KB: Final = 64 << 10
 _READERS: Final = 16
 _WRITING: Final = 0x63617461  # the key of PostgreSQL's advisory lock under which is written
+
+_COPIED: Final = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 _SQLITE_TRIGRAMS: Final = (
     "CREATE VIRTUAL TABLE person_trigram USING fts5("
@@ -105,7 +110,7 @@ def _sqlite(url: URL, begin: str, *, read_only: bool = False) -> Engine:
 
 def _postgresql(url: URL, *, read_only: bool = False) -> Engine:
     level = "REPEATABLE READ" if read_only else "READ COMMITTED"
-    engine = create_engine(
+    return create_engine(
         url,
         hide_parameters=True,
         pool_size=_READERS,
@@ -115,9 +120,32 @@ def _postgresql(url: URL, *, read_only: bool = False) -> Engine:
         execution_options={"postgresql_readonly": read_only},
         connect_args={"application_name": "dicomweb-gateway"},
     )
-    # The driver sends executemany row by row; many rows in one statement are many times as fast.
-    engine.dialect.use_insertmanyvalues_wo_returning = True
-    return engine
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert many rows, which all have a value for each column, as fast as the database can."""
+    take = itemgetter(*rows[0])
+    values = map(take, rows)
+    names = ", ".join(rows[0])
+    if connection.dialect.name == POSTGRESQL:
+        lines = ("\t".join(map(_copied, row)) + "\n" for row in values)
+        content = BytesIO("".join(lines).encode())
+        cursor = connection.connection.cursor()
+        cursor.execute(f"COPY {table.name} ({names}) FROM STDIN", (), content)  # type: ignore[call-arg]
+        cursor.close()
+    else:
+        marks = ", ".join("?" * len(rows[0]))
+        into = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608
+        connection.exec_driver_sql(into, list(values))
+
+
+def _copied(value: Any) -> str:
+    """A value in the text form of COPY."""
+    if value is None:
+        return "\\N"
+    if isinstance(value, bytes):
+        return f"\\\\x{value.hex()}"
+    return value.translate(_COPIED) if isinstance(value, str) else str(value)
 
 
 def lock(connection: Connection) -> None:

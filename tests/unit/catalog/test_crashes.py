@@ -12,7 +12,7 @@ from tests.unit.catalog import crashing
 from tests.unit.catalog.crashing import BATCHES, STORE, batch
 from tests.unit.catalog.dumping import dump
 
-KILLS = 10
+KILLS = {"sqlite": 10, "postgresql": 4}
 
 
 def killed(url, moment):
@@ -37,7 +37,7 @@ def test_a_writer_that_is_killed_leaves_whole_batches(url):
     model = Writer(expected, "e" * 32, "all")
     model.begin()
     done = 0
-    for _ in range(KILLS):
+    for _ in range(KILLS[database.dialect]):
         said = killed(url, draw.random() * 0.25)
         with database.read() as connection:
             assert list(integrity.faults(connection)) == []

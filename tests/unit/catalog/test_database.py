@@ -13,7 +13,7 @@ from sqlalchemy import insert, select, text
 
 from gateway.catalog import database as catalog, dialects
 from gateway.catalog.database import Database
-from gateway.catalog.schema import PERSON, STORE, TABLES
+from gateway.catalog.schema import IMAGE_SET, PERSON, STORE, TABLES
 from gateway.errors import CatalogError, ConfigurationError
 
 
@@ -239,3 +239,34 @@ def test_times_are_kept_to_the_microsecond(database):
     with database.write() as connection:
         connection.execute(insert(STORE).values(values))
         assert connection.scalar(select(STORE.c.watermark)) == 1763765432.123456
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a\tb\nc\r\\d", "\\N", "\\.", "\\x41", "", "'\"%s%%:x?", "愛\u2028\x0b\x1f", "\ufffd😀"],
+)
+def test_many_rows_at_once_are_what_they_were(database, name):
+    person = {"id": 7, "name": f"{name}!", "folded": name}
+    failed = {"store": 1, "study_uid": name, "failed": True, "seen": 1e9 + 0.123456}
+    known = {"image_set_id": "i", "version": 3, "updated": -0.5, "is_primary": None}
+    store = {"datastore_id": "d", "policy": name, "watermark": 1.5, "loaded_at": None}
+    content = {"synced_at": 2.5, "reconciled_at": None, "first_load": bytes(range(256))}
+    rows = {
+        PERSON: person,
+        STORE: {"id": 1, **store, **content},
+        IMAGE_SET: {"id": 2, **known, **failed},
+    }
+    with database.write() as connection:
+        for table, row in rows.items():
+            dialects.insert_rows(connection, table, [row])
+        for table, row in rows.items():
+            found = connection.execute(select(table).where(table.c.id == row["id"])).mappings()
+            assert dict(found.one()) == row
+
+
+def test_an_error_of_many_rows_names_no_value(database):
+    added(database, "SECRET^NAME")
+    row = {"id": 2, "name": "SECRET^NAME", "folded": ""}
+    with pytest.raises(CatalogError) as caught, database.write() as connection:
+        dialects.insert_rows(connection, PERSON, [row])
+    assert "SECRET" not in str(caught.value)
