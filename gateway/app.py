@@ -10,12 +10,14 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from gateway.cache.tiers import Tiers
+from gateway.catalog.reader import Reader
 from gateway.errors import GatewayError
 from gateway.remote.api import HealthImaging
 from gateway.remote.client import HealthImagingClient
 from gateway.services.answers import Answers
 from gateway.services.archives import Archives
 from gateway.services.bulkdata import BulkData
+from gateway.services.cataloged import Cataloged
 from gateway.services.compute import Compute
 from gateway.services.frames import Frames
 from gateway.services.indexes import place
@@ -79,7 +81,9 @@ def create_app(
     remote = remote or HealthImagingClient(settings)
     metrics.registry.register(Calls(remote.report))
     library = Library(remote, settings, tiers)
-    sync = Sync(remote, place(settings), settings, metrics)
+    catalog = place(settings)
+    sync = Sync(remote, catalog, settings, metrics)
+    cataloged = None if catalog is None else Cataloged(Reader(catalog.database), sync, settings)
     library.missed = sync.suspect
     compute = Compute(settings.decode_threads)
     frames = Frames(library, compute, settings.fetch_ahead)
@@ -91,7 +95,7 @@ def create_app(
     services = Services(
         settings,
         library,
-        Search(library, compute, settings, answers),
+        Search(library, compute, settings, answers, cataloged),
         Metadata(library, compute, settings.inline_limit),
         instances,
         frames,
@@ -111,6 +115,8 @@ def create_app(
     async def lifespan(_: Dispatcher) -> AsyncIterator[None]:
         sync.start()
         yield
+        if cataloged is not None:
+            await cataloged.close()
         await sync.close()
         await prefetch.close()
         await library.close()

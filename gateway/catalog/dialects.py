@@ -20,6 +20,7 @@ from sqlalchemy import (
     text,
     true,
 )
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import ArgumentError
 
 from gateway.catalog.schema import PERSON
@@ -103,9 +104,18 @@ def _sqlite(url: URL, begin: str, *, read_only: bool = False) -> Engine:
     def begun(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
+    engine.dialect.statement_compiler = _Hinting
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", begun)
     return engine
+
+
+class _Hinting(SQLiteCompiler):
+    """Writes the index by which a table is to be read, where a statement says one."""
+
+    def get_from_hint_text(self, table: Any, text: str | None) -> str | None:
+        """What stands behind the name of ``table``."""
+        return text
 
 
 def _postgresql(url: URL, *, read_only: bool = False) -> Engine:

@@ -40,6 +40,11 @@ def unreadable(image_sets: int) -> str:
     return _warning(f"{image_sets} image sets cannot be read and are not searched")
 
 
+def ended() -> str:
+    """The search took too long; there may be results it did not see."""
+    return _warning("The search was ended before it had seen everything; narrow the query")
+
+
 def left_out(keyword: str) -> str:
     """An attribute was asked for that this server does not compute."""
     return _warning(f"{keyword} is not computed and has been left out")

@@ -17,7 +17,8 @@ class Scope:
     """The instances that were read together, and what is computed from them.
 
     They are a whole study if ``whole``, else at least whole series of one, of whose study ``facts``
-    are known. ``root`` is the service root of URLs, which may be pinned to an image set.
+    are known, or nothing beside them. ``root`` is the service root of URLs, which may be pinned to
+    an image set. Of equal SOP instances the first counts.
     """
 
     def __init__(
@@ -28,7 +29,10 @@ class Scope:
         facts: Iterable[Element] = (),
     ) -> None:
         self._root = root
-        self._instances = list({one.sop: one for one in instances}.values())
+        preferred: dict[str, Instance] = {}
+        for one in instances:
+            preferred.setdefault(one.sop, one)
+        self._instances = list(preferred.values())
         self._series = Counter(series for series, _ in {(one.series, one.sop) for one in instances})
         self._facts = {element[0]: element for element in facts}
         self.whole = whole
@@ -48,7 +52,7 @@ class Scope:
         if tag in attributes.COMPUTED_OF_STUDY:
             return self._of_study(tag) if self.whole else self._facts.get(tag)
         if tag == attributes.SERIES_RELATED_INSTANCES:
-            return tag, "IS", [str(self._series[instance.series])]
+            return self._facts.get(tag) or (tag, "IS", [str(self._series[instance.series])])
         if tag == attributes.INSTANCE_AVAILABILITY:
             return tag, "CS", ["ONLINE"]
         if tag == attributes.AVAILABLE_TRANSFER_SYNTAX:

@@ -5,7 +5,7 @@ documents of what goes out are read; otherwise those of the candidates up to the
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -18,6 +18,7 @@ from gateway.remote.api import Summary
 from gateway.services import listings, results
 from gateway.services.answers import Answers
 from gateway.services.candidates import Candidate, candidates
+from gateway.services.cataloged import Cataloged
 from gateway.services.compute import Compute
 from gateway.services.criteria import criteria
 from gateway.services.library import MAX_IMAGE_SETS, Library, by_preference
@@ -66,12 +67,22 @@ def _read(kept: bytes) -> JsonAnswer:
     return JsonAnswer(content, *orjson.loads(line))
 
 
+def _said(answer: JsonAnswer, notes: list[str]) -> JsonAnswer:
+    return replace(answer, warnings=[*answer.warnings, *notes]) if notes else answer
+
+
 class Search:
     """The transaction, over a library."""
 
     def __init__(
-        self, library: Library, compute: Compute, settings: GatewaySettings, answers: Answers
+        self,
+        library: Library,
+        compute: Compute,
+        settings: GatewaySettings,
+        answers: Answers,
+        catalog: Cataloged | None = None,
     ) -> None:
+        self._catalog = catalog
         self._answers = answers
         self._library = library
         self._compute = compute
@@ -91,27 +102,38 @@ class Search:
         Pages that one ``client`` asks for one after another are cut from one listing.
         """
         asked = self._asked(datastore_id, query, root)
+        if self._catalog is not None and (found := await self._catalog.run(asked, client)):
+            return SearchAnswer(found.results, found.warnings, found.total)
         if query.image_set_id is not None:
             return await self._of_image_set(asked, query.image_set_id)
-        return await self._of_listing(asked, await self._listing(asked, client))
+        answer = await self._of_listing(asked, await self._listing(asked, client))
+        return replace(answer, warnings=[*answer.warnings, *await self._excuses(asked)])
+
+    async def _excuses(self, asked: Asked) -> list[str]:
+        """What is to be said where the catalog should have answered."""
+        excuse = await self._catalog.excuse(asked) if self._catalog is not None else None
+        return [] if excuse is None else [excuse]
 
     async def json(
         self, datastore_id: str, query: Query, root: str, client: str = ""
     ) -> JsonAnswer:
         """The same as DICOM JSON; it is made only once of a listing."""
         asked = self._asked(datastore_id, query, root)
+        if self._catalog is not None and (found := await self._catalog.run(asked, client)):
+            return await self._written(SearchAnswer(found.results, found.warnings, found.total))
+        excuses = await self._excuses(asked)
         if query.image_set_id is not None:
             return await self._written(await self._of_image_set(asked, query.image_set_id))
         listing = await self._listing(asked, client)
         key = _key(asked, listing)
         kept = await self._answers.get(*key) if key else None
         if kept is not None:
-            return _read(kept)
+            return _said(_read(kept), excuses)
         answer = await self._of_listing(asked, listing)
         written = await self._written(answer)
         if key and answer.lasting:
             await self._answers.put(written.kept(), *key)
-        return written
+        return _said(written, excuses)
 
     async def _written(self, answer: SearchAnswer) -> JsonAnswer:
         content = await self.encode(answer.results, results.dicom_json)
