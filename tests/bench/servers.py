@@ -53,7 +53,6 @@ class HealthImaging:
     def gateway_environment(self) -> dict[str, str]:
         """What a gateway needs to know to be in front of it."""
         return {
-            "GATEWAY_CATALOG": "off",
             "GATEWAY_DATASTORE_ID": self.datastore_id,
             "GATEWAY_ENDPOINT_URL": self.connection["endpoint_url"],
             "GATEWAY_REGION": self.connection["region_name"],
@@ -73,7 +72,8 @@ class Gateway:
     def __init__(
         self, folder: Path, upstream: HealthImaging, workers: int = 1, **settings: object
     ) -> None:
-        own = {f"GATEWAY_{name.upper()}": str(value) for name, value in settings.items()}
+        own = {"GATEWAY_CATALOG": "off"}
+        own |= {f"GATEWAY_{name.upper()}": str(value) for name, value in settings.items()}
         if has_workers():
             own["GATEWAY_WORKERS"] = str(workers)
         self.workers = workers if has_workers() else 1

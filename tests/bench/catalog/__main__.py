@@ -102,6 +102,7 @@ def _gateway(folder: Path, upstream: HealthImaging, built: Built) -> Gateway:
     return Gateway(
         folder / f"gateway-{built.archive.studies}",
         upstream,
+        catalog="on",
         catalog_url=built.url,
         catalog_max_lag=_FOREVER,
         catalog_interval=_FOREVER,
@@ -136,8 +137,7 @@ def _joined(parts: Sequence[Answers]) -> Answers:
 
 def _rate(built: Built) -> Result:
     work = f"image sets taken in, at first, for {built.archive.studies:,} studies"
-    bar = Bar(_RATE) if built.rate else None
-    return Result("sync", work, built.rate, "/s", "bar", _RATE, built.rate, bar)
+    return Result("sync", work, built.rate, "/s", "bar", _RATE, built.rate / _RATE, Bar(1))
 
 
 def _rows(
