@@ -81,9 +81,9 @@ def create_app(
     remote = remote or HealthImagingClient(settings)
     metrics.registry.register(Calls(remote.report))
     library = Library(remote, settings, tiers)
-    catalog = place(settings)
-    sync = Sync(remote, catalog, settings, metrics)
-    cataloged = None if catalog is None else Cataloged(Reader(catalog.database), sync, settings)
+    where = place(settings)
+    sync = Sync(remote, where, settings, metrics)
+    catalog = Cataloged(Reader(where.database), sync, settings) if where else None
     library.missed = sync.suspect
     compute = Compute(settings.decode_threads)
     frames = Frames(library, compute, settings.fetch_ahead)
@@ -95,7 +95,7 @@ def create_app(
     services = Services(
         settings,
         library,
-        Search(library, compute, settings, answers, cataloged),
+        Search(library, compute, settings, answers, catalog),
         Metadata(library, compute, settings.inline_limit),
         instances,
         frames,
@@ -115,8 +115,8 @@ def create_app(
     async def lifespan(_: Dispatcher) -> AsyncIterator[None]:
         sync.start()
         yield
-        if cataloged is not None:
-            await cataloged.close()
+        if catalog is not None:
+            await catalog.close()
         await sync.close()
         await prefetch.close()
         await library.close()

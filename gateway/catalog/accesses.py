@@ -18,7 +18,7 @@ from gateway.catalog.plans import Equals, Filter, Plan
 from gateway.catalog.schema import INSTANCE, SERIES, STUDY, STUDY_MODALITY
 from gateway.dicomweb.query import Level
 
-_FEW: Final = 3_000
+_FEW: Final = 5_000
 """Rows that are sorted rather than walked past."""
 
 _BY_UID: Final[Mapping[int, str]] = {
@@ -67,12 +67,28 @@ WALK: Final = Access(_WALKED)
 """All studies in the order of results."""
 
 
+_BY_REFERENCE: Final = ""
+"""Rows are only come by from rows that refer to them."""
+
+
+def _from_below(table: Table, index: str) -> Mapping[Table, str]:
+    """The indexes where ``table`` is read first, by ``index``."""
+    return {
+        one: index if one is table else _WALKED[one] if _is_below(one, table) else _BY_REFERENCE
+        for one in _TABLES.values()
+    }
+
+
+def hint(index: str) -> str:
+    """The words for SQLite that a table is read by ``index``."""
+    return f"INDEXED BY {index}" if index else "NOT INDEXED"
+
+
 def odd(level: Level) -> Access:
     """The odd rows of ``level``."""
     table = _TABLES[level]
-    indexes = {**_WALKED, table: f"{table.name}_by_oddness"}
-    chosen = {one: index for one, index in indexes.items() if one is table or _is_below(one, table)}
-    return Access(chosen, where=fields.is_odd(level), sorts=True)
+    indexes = _from_below(table, f"{table.name}_by_oddness")
+    return Access(indexes, where=fields.is_odd(level), sorts=True)
 
 
 SECOND_FACES: Final = Access(
@@ -118,8 +134,7 @@ def _by_uids(plan: Plan) -> Access | None:
         for tag, index in _BY_UID.items():
             if tag in equals and FIELDS[tag].level is level:
                 table = _TABLES[level]
-                below = {one: each for one, each in _WALKED.items() if _is_below(one, table)}
-                return Access({**below, table: index}, sorts=True)
+                return Access(_from_below(table, index), sorts=True)
     return None
 
 
@@ -172,6 +187,6 @@ def _count(connection: Connection, way: _Way, store: int) -> int:
     index = way.access.indexes[way.table]
     where = and_(way.table.c.store == store, way.counted)
     few = select(literal(1)).select_from(way.table).where(where).limit(_FEW)
-    few = few.with_hint(way.table, f"INDEXED BY {index}", "sqlite")
+    few = few.with_hint(way.table, hint(index), "sqlite")
     found: Any = connection.execute(select(func.count()).select_from(few.subquery())).scalar()
     return int(found)

@@ -39,7 +39,10 @@ class Columns:
         """The value of a text, date or time without padding, ``""`` if there is none."""
         text = self._value(tag, vr)
         if vr in ranges.VRS:
-            return self._bounded(ranges.normal(vr, text), _MAX_TIME)
+            found = ranges.normal(vr, text)
+            # Whether a date is in a range is decided by the text alone, so that it has to be one.
+            self.odd |= vr == "DA" and found != "" and ranges.bounds(vr, found) != (found, found)
+            return self._bounded(found, _MAX_TIME)
         return self._bounded(text, _MAX_TEXT)
 
     def integer(self, tag: int) -> str:

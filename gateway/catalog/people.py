@@ -19,7 +19,7 @@ from gateway.catalog.schema import PERSON, PERSON_WORD, WORD, WORD_VARIANT
 from gateway.dicom import fuzzy, names, wildcards
 from gateway.dicom.keys import EMPTY, Key, Modes
 
-_MOST: Final = 2_000
+_MOST: Final = 1_500
 """Persons that are looked up; where more match, studies in their order soon meet one."""
 
 _COMPARED: Final = 400
@@ -199,10 +199,29 @@ class _Finder:
         return self._words(ways, fuzzy.close_to(word))
 
     def _together(self, value: str) -> Named:
-        """The persons of whose groups one begins with the whole key."""
+        """The persons of whose groups one, written together, begins with the whole key.
+
+        Of a key of one word those whose first word does are among the close ones; it can be beyond
+        a shorter word as well.
+        """
         ways = [statements.beginning(WORD.c.text, one) for one in words.joined(value)]
-        found = self._words(ways, lambda _: True)
-        return Named(None) if found is None else self._with_words((found,), decided=True)
+        wanted = fuzzy.key_words(value)
+        found = select(PERSON_WORD.c.person).join(WORD, WORD.c.id == PERSON_WORD.c.word)
+        chosen: Any = found.where(or_(*ways)).distinct()
+        if len(wanted) == 1:
+            shorter = self._shorter(wanted[0])
+            if not shorter:
+                return Named((), decided=True)
+            has = PERSON_WORD.c.word.in_(shorter)
+            chosen = intersect(found.where(ways[-1]), select(PERSON_WORD.c.person).where(has))
+        people = self._connection.execute(chosen.limit(_MOST + 1)).scalars().all()
+        return replace(_few(people), decided=True)
+
+    def _shorter(self, word: str) -> Sequence[int]:
+        """The words that ``word`` begins with."""
+        beginnings = [word[:at] for at in range(1, len(word))]
+        found = select(WORD.c.id).where(WORD.c.text.in_(beginnings))
+        return self._connection.execute(found).scalars().all()
 
     def _words(
         self, ways: Sequence[ColumnElement[bool]], test: Callable[[str], bool]

@@ -17,12 +17,13 @@ from gateway.catalog.speakers import Spoken
 from gateway.catalog.statements import among
 from gateway.dicom.elements import Element
 from gateway.dicomweb import attributes
+from gateway.dicomweb.query import Level
 from gateway.imagesets.document import Instance
 
 Computed = Callable[[Spoken, frozenset[int]], Mapping[int, Element]]
 """What is computed of the study, series or instance that somebody speaks for."""
 
-_COUNTED: Final = 10_000
+_COUNTED: Final = {Level.STUDY: 10_000, Level.SERIES: 1_000, Level.INSTANCE: 1_000}
 _COUNTING_SECONDS: Final = 0.03
 _LOOKED_AHEAD: Final = 500
 _MARGIN: Final = 20
@@ -192,17 +193,17 @@ class _Turning:
         page = self._page
         if page.counted or len(found.branches) != 1:
             return
-        past = page.short
+        past, most = page.short, _COUNTED[self._plan.depth]
         try:
             with self._clock.held(self._connection, _COUNTING_SECONDS):
-                number = rows.count(self._connection, found, page.place, _COUNTED + past + 1)
+                number = rows.count(self._connection, found, page.place, most + past + 1)
         except Ended:
             return
-        page.counted = number <= _COUNTED + past
+        page.counted = number <= most + past
         if past:
             page.short = past - number
         else:
-            page.behind = min(number, _COUNTED)
+            page.behind = min(number, most)
 
     def _has_secondary(self) -> bool:
         """Whether one of the results has an instance of an image set that is not primary."""

@@ -7,6 +7,7 @@ each branch lets through what the others do not, and all are merged.
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -314,12 +315,13 @@ class _Reading:
         if place:
             where.append(order.behind(self._ordered, place))
         found = chosen.where(*where)
-        tables = _tables(found, where)
-        joined = _joined(access.source, tables | set(_LADDER[: self._depth][1:]))
-        found = found.select_from(joined)
+        tables = {access.source, *_LADDER[1 : self._depth]}
+        if _names_study(found, where):
+            tables.add(STUDY)
+        found = found.select_from(_joined(access.source, tables))
         for table, index in access.indexes.items():
-            if table is access.source or table in tables:
-                found = found.with_hint(table, f"INDEXED BY {index}", "sqlite")
+            if table in tables:
+                found = found.with_hint(table, accesses.hint(index), "sqlite")
         return found
 
 
@@ -351,14 +353,10 @@ def _facts(plan: Plan) -> list[int]:
     return sorted(plan.matcher.tags & FACTS.keys())
 
 
-def _tables(chosen: Select[Any], where: Iterable[ColumnElement[bool]]) -> set[Table]:
-    """The tables of the ladder that a statement names outside of its subqueries."""
-    found: set[Table] = set()
-    for part in (*chosen.selected_columns, *where):
-        for one in iterate(part):
-            if isinstance(one, Column) and one.table in (*_LADDER, STUDY_MODALITY):
-                found.add(one.table)
-    return found
+def _names_study(chosen: Select[Any], where: Iterable[ColumnElement[bool]]) -> bool:
+    """Whether a statement or one of its subqueries, which have none of their own, has a study."""
+    parts = chain.from_iterable(map(iterate, (*chosen.selected_columns, *where)))
+    return any(isinstance(one, Column) and one.table is STUDY for one in parts)
 
 
 def _joined(source: Table, tables: set[Table]) -> FromClause:

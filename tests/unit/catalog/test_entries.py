@@ -85,7 +85,7 @@ def test_the_excerpts_of_an_entry_give_its_instances():
         ({"PatientID": ["a", "b"]}, "patient_id", "a", True),
         ({"PatientID": {"PatientID": "1"}}, "patient_id", "", True),
         ({"PatientBirthDate": "1970.01.31"}, "patient_birth_date", "19700131", False),
-        ({"PatientBirthDate": "not known"}, "patient_birth_date", "not known", False),
+        ({"PatientBirthDate": "not known"}, "patient_birth_date", "not known", True),
         ({"PatientName": "Müller^Jörg "}, "patient_name", "Müller^Jörg", False),
         ({"PatientName": "ﷺ" * 200}, "patient_name", "ﷺ" * 64, True),
         ({"PatientName": "A^B\\C^D"}, "patient_name", "A^B", True),
