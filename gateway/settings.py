@@ -206,10 +206,7 @@ class GatewaySettings(BaseSettings):
         15.0, gt=0, le=3600, description="Seconds between two looks for what has changed."
     )
     catalog_max_lag: float = Field(
-        0.0,
-        ge=0,
-        le=3600,
-        description="Seconds that the index may be behind; 0 looks for changes before each answer.",
+        0.0, ge=0, le=3600, description="Seconds that the index may be behind; 0 always looks."
     )
     catalog_wait: float = Field(
         2.0,
@@ -220,8 +217,8 @@ class GatewaySettings(BaseSettings):
     catalog_reconcile: float = Field(
         3600.0,
         ge=1,
-        description="Seconds between two comparisons of the whole index with HealthImaging, which "
-        "find what has been deleted.",
+        description="Seconds between two looks for what has been deleted; small data stores are "
+        "looked at up to once a minute.",
     )
     catalog_sqs_url: str | None = Field(
         None,

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import boto3
+import httpx
 from botocore.config import Config
 
 from gateway import serving
@@ -257,6 +259,15 @@ class Gateway:
         self._thread.start()
         while not self._server.started:
             time.sleep(0.01)
+
+    def loaded(self, seconds: float = 60) -> "Gateway":
+        """Wait until the catalog has everything."""
+        deadline = time.monotonic() + seconds
+        told = re.compile(r"^gateway_catalog_loaded{.*} 1.0$", re.MULTILINE)
+        while not told.search(httpx.get(f"{self.url}/metrics").text):
+            assert time.monotonic() < deadline, "the catalog is not loaded"
+            time.sleep(0.05)
+        return self
 
     def stop(self) -> None:
         self._server.should_exit = True

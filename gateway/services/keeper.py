@@ -29,6 +29,8 @@ _DEEP_OVERLAP: Final = 60.0
 An image set may be found by searches only some time after the moment that it bears.
 """
 
+_LEAST_BETWEEN: Final = 60.0
+_SHARE: Final = 0.05  # of the time in which comparisons may run
 _LONGEST_PAUSE: Final = 60.0
 _RETRY_SECONDS: Final = 30.0
 _LONGEST_RETRY: Final = 3600.0
@@ -48,6 +50,7 @@ class Keeper:
         self._max_lag = settings.catalog_max_lag
         self._wait = settings.catalog_wait
         self._reconcile = settings.catalog_reconcile
+        self._between = min(self._reconcile, _LEAST_BETWEEN)
         self._rounds = Rounds(self._poll)
         self._deep_at = 0.0
         self._pause = _RETRY_SECONDS
@@ -57,6 +60,7 @@ class Keeper:
         """How far the catalog is."""
         found = await self.feed.run(self.feed.index.state)
         self.gauges.synced = found.synced or 0.0
+        self.gauges.loaded = found.loaded is not None
         if found.loading is not None:
             self.gauges.done = found.loading.done
             self.gauges.total = found.loading.total or self.gauges.total
@@ -159,11 +163,15 @@ class Keeper:
     async def _compare(self) -> None:
         """Wait until a comparison is due, and do it."""
         state = await self.state()
-        due = (state.reconciled or 0.0) + self._reconcile - time.time()
+        due = (state.reconciled or 0.0) + self._between - time.time()
         if due > 0 or state.loaded is None:
             await asyncio.sleep(max(1.0, min(due, _LONGEST_PAUSE)))
             return
+        began = time.monotonic()
         await reconcile(self.feed, _ahead)
+        # Small data stores are compared more often: it takes a small part of the quota at the most.
+        taken = time.monotonic() - began
+        self._between = min(self._reconcile, max(_LEAST_BETWEEN, taken / _SHARE))
 
     async def _again(self) -> None:
         """Try again what could not be read, later each time while that is in vain."""

@@ -30,6 +30,7 @@ class Gauges:
     """
 
     synced: float = 0.0
+    loaded: bool = False
     image_sets: int = 0
     unreadable: int = 0
     done: int = 0
@@ -74,6 +75,7 @@ class Syncing(Collector):
         values = {
             name: {
                 "lag_seconds": now - gauges.synced if gauges.synced else None,
+                "loaded": int(gauges.loaded),
                 "image_sets": gauges.image_sets,
                 "unreadable": gauges.unreadable,
                 "first_load_done": gauges.done,
@@ -93,6 +95,7 @@ class Syncing(Collector):
 
 _GAUGES: Final = {
     "lag_seconds": "Seconds since the catalog had all that HealthImaging has.",
+    "loaded": "Whether the first load has come to its end.",
     "image_sets": "Image sets in the catalog.",
     "unreadable": "Image sets whose documents cannot be read.",
     "first_load_done": "Image sets that the first load has seen.",

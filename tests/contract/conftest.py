@@ -6,6 +6,7 @@ import pytest
 
 from tests import files, postgres
 from tests.contract.keeping import Index
+from tests.running import Gateway
 
 UID = "1.2.826.0.1.3680043.10.7"
 
@@ -97,3 +98,19 @@ def opened(request, tmp_path):
         one.database.close()
     for url in urls if server else ():
         server.drop(url)
+
+
+@pytest.fixture(scope="session")
+def cataloging(healthimaging, tmp_path_factory):
+    """Starts gateways with a catalog of a data store, and waits until it is loaded."""
+    running = []
+
+    def start(datastore_id, **settings):
+        file = tmp_path_factory.mktemp("catalog") / "catalog.sqlite"
+        given = {"datastore_id": datastore_id, "catalog_url": f"sqlite:///{file}", **settings}
+        running.append(Gateway(healthimaging, catalog="on", **given))
+        return running[-1].loaded()
+
+    yield start
+    for one in running:
+        one.stop()

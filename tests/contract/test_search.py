@@ -1,6 +1,7 @@
 """QIDO-RS against a running gateway: matching, merging, paging, attributes, errors."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,15 @@ def value(result, tag):
 
 def studies(result):
     return [value(one, "0020000D") for one in result]
+
+
+@pytest.fixture(scope="module", params=["listing", "catalog"])
+def hospital(request, hospital):
+    """The hospital, searched without a catalog and with one."""
+    if request.param == "listing":
+        return hospital
+    gateway = request.getfixturevalue("cataloging")(hospital.datastore_id)
+    return replace(hospital, root=f"{gateway.url}/datastore/{hospital.datastore_id}")
 
 
 @pytest.fixture

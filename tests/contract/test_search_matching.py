@@ -63,11 +63,19 @@ def datasets():
 
 
 @pytest.fixture(scope="module")
-def root(healthimaging, gateway, tmp_path_factory):
-    """The service root of a store of studies whose names are hard."""
+def store(healthimaging, tmp_path_factory):
+    """A store of studies whose names are hard."""
     store = Store(healthimaging)
     folder = tmp_path_factory.mktemp("names")
     store.bring(*(files.write(folder / f"{d.PatientID}.dcm", d) for d in datasets()))
+    return store
+
+
+@pytest.fixture(scope="module", params=["listing", "catalog"])
+def root(request, store, gateway):
+    """Its service root, without a catalog and with one."""
+    if request.param == "catalog":
+        gateway = request.getfixturevalue("cataloging")(store.id)
     return f"{gateway.url}/datastore/{store.id}"
 
 
