@@ -10,7 +10,7 @@ from gateway.catalog.writer import Writer
 from tests.unit.catalog.making import document, summary
 
 STORE = "c" * 32
-BATCHES = 60
+BATCHES = 200
 
 
 def batch(number):
