@@ -65,14 +65,16 @@ class Columns:
 
     def _value(self, tag: int, vr: str) -> str:
         element = self._found.get(tag)
-        if element is None or not has_value(element):
+        if element is None:
             return ""
         values = element[2]
-        if element[1] != vr or len(values) != 1 or not isinstance(values[0], str):
-            self.odd = True
-            first = values[0] if isinstance(values, list) else ""
-            return "" if isinstance(first, list) else str(first)
-        return values[0].strip(" \0")
+        if element[1] == vr and len(values) == 1 and isinstance(values[0], str):
+            return values[0].strip(" \0")
+        if not has_value(element):
+            return ""
+        self.odd = True
+        first = values[0] if isinstance(values, list) else ""
+        return "" if isinstance(first, list) else str(first)
 
     def _bounded(self, text: str, most: int) -> str:
         if len(text) <= most and "\0" not in text:

@@ -234,7 +234,8 @@ def _is_odd(one: Instance, kind: _Kind, first: Instance) -> bool:
     if not kind.plain or (one.vrs and not one.vrs.keys().isdisjoint(_KEYS.values())):
         return True
     values = one.attributes
-    number, uid, sop_class = (values.get(_KEYS[tag]) for tag in (_NUMBER, _SOP_UID, _SOP_CLASS))
+    number, uid = values.get("InstanceNumber"), values.get("SOPInstanceUID")
+    sop_class = values.get("SOPClassUID")
     if number and str(number).strip(" \0").lstrip("+0") not in (str(one.number), ""):
         return True
     if columns.place(one.number) != one.number:
