@@ -191,19 +191,18 @@ class GatewaySettings(BaseSettings):
     catalog: str = Field(
         "on",
         pattern="^(on|off)$",
-        description="Whether searches are answered from an index of the data stores in "
-        "GATEWAY_DATASTORE_ID and GATEWAY_DATASTORE_IDS.",
+        description="Whether searches are answered from an index of the data stores that are named.",
     )
     catalog_url: str | None = Field(
         None,
         pattern=_CATALOG_URL,
         repr=False,  # may hold a password
-        description="Database of that index: `sqlite:///FILE`, on a local disk, or "
-        "`postgresql://user:password@host/database` where several hosts share one. A file in "
-        "GATEWAY_DISK_CACHE_DIR, or else in `~/.cache/dicomweb-gateway`, where not set.",
+        description="Its database: `sqlite:///FILE`, on a local disk, or, where hosts share one, "
+        "`postgresql://user:password@host/database`; where not set, a file in "
+        "GATEWAY_DISK_CACHE_DIR, or else in `~/.cache/dicomweb-gateway`.",
     )
     catalog_interval: float = Field(
-        15.0, gt=0, le=3600, description="Seconds between two looks for what has changed."
+        15.0, gt=0, le=3600, description="Seconds between two looks for changes."
     )
     catalog_max_lag: float = Field(
         0.0, ge=0, le=3600, description="Seconds that the index may be behind; 0 always looks."
@@ -212,13 +211,12 @@ class GatewaySettings(BaseSettings):
         2.0,
         ge=0,
         le=60,
-        description="Seconds that a search waits for the index; if it is behind then, it says so.",
+        description="Seconds that a search waits for it; if it is behind then, it says so.",
     )
     catalog_reconcile: float = Field(
         3600.0,
         ge=1,
-        description="Seconds between two looks for what has been deleted; small data stores are "
-        "looked at up to once a minute.",
+        description="Seconds between two looks for deletions; fewer for small data stores.",
     )
     catalog_sqs_url: str | None = Field(
         None,
@@ -226,7 +224,7 @@ class GatewaySettings(BaseSettings):
         description="SQS queue of HealthImaging's events, which is this index's alone.",
     )
     catalog_sqs_endpoint_url: str | None = Field(
-        None, pattern=_URL, description="SQS endpoint; AWS where not set."
+        None, pattern=_URL, description="Its endpoint; AWS's SQS where not set."
     )
     inline_limit: int = Field(
         1024, ge=0, description="Bytes of a binary value beyond which metadata give a BulkDataURI."

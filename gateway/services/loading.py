@@ -38,6 +38,7 @@ async def load(feed: Feed, state: State, gauges: Gauges) -> None:
     state = await feed.run(feed.index.state)
     ended = Mark(loaded=time.time(), reconciled=begun.began, epoch=begun.began)
     await feed.apply(Batch(), ended)
+    gauges.done = state.loading.done if state.loading else 0
     _tell("catalog_loaded", feed, state.loading)
 
 

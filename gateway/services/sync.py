@@ -118,6 +118,12 @@ class Sync:
             with suppress(asyncio.QueueFull):  # the next comparison finds it
                 self._suspects.put_nowait((datastore_id, image_set_id))
 
+    async def measure(self) -> None:
+        """Have the metrics say how far the catalog is at this moment."""
+        with suppress(CatalogError):
+            for keeper in self._keepers.values():
+                await keeper.state()
+
     async def status(self) -> list[str]:
         """How far the catalog is, in sentences."""
         if self._place is None:

@@ -40,6 +40,8 @@ class Gauges:
     @property
     def remaining(self) -> int | None:
         """What the first load has before it, as far as that is known."""
+        if self.loaded:
+            return 0
         return None if self.total is None else max(0, self.total - self.done)
 
 

@@ -23,5 +23,7 @@ async def readyz(request: Request) -> Response:
 
 async def metrics(request: Request) -> Response:
     """What this process has counted, for Prometheus."""
-    text = context.services(request).metrics.text()
+    services = context.services(request)
+    await services.sync.measure()
+    text = services.metrics.text()
     return Response(text, headers={"Content-Type": CONTENT_TYPE})
