@@ -191,7 +191,7 @@ class GatewaySettings(BaseSettings):
     catalog: str = Field(
         "on",
         pattern="^(on|off)$",
-        description="Whether searches are answered from an index of the data stores that are named.",
+        description="Whether an index of the data stores that are named answers searches.",
     )
     catalog_url: str | None = Field(
         None,

@@ -12,6 +12,7 @@ from gateway.dicomweb import warnings
 from gateway.errors import GatewayError, NotFound
 from gateway.remote.api import Summary, Urgency
 from gateway.remote.events import Event
+from gateway.services.compute import Compute
 from gateway.services.feed import Feed
 from gateway.services.index import State
 from gateway.services.loading import load, loading
@@ -41,9 +42,16 @@ class Keeper:
     """One data store's. Every process follows and answers; the one that leads does the rest."""
 
     def __init__(
-        self, feed: Feed, settings: GatewaySettings, counts: Counts, gauges: Gauges
+        self,
+        feed: Feed,
+        settings: GatewaySettings,
+        counts: Counts,
+        gauges: Gauges,
+        reading: Compute,
     ) -> None:
+        """``reading`` has threads for what people wait for: none of them waits to write."""
         self.feed = feed
+        self._read = reading.run
         self.gauges = gauges
         self._counts = counts
         self._interval = settings.catalog_interval
@@ -58,7 +66,7 @@ class Keeper:
 
     async def state(self) -> State:
         """How far the catalog is."""
-        found = await self.feed.run(self.feed.index.state)
+        found = await self._read(self.feed.index.state)
         self.gauges.synced = found.synced or 0.0
         self.gauges.loaded = found.loaded is not None
         if found.loading is not None:
@@ -89,7 +97,7 @@ class Keeper:
         if state.loaded is None:
             total = f" of {self.gauges.total}" if self.gauges.total else ""
             return f"The search index is being loaded: {self.gauges.done}{total} image sets so far."
-        count = await self.feed.run(self.feed.index.count)
+        count = await self._read(self.feed.index.count)
         return f"The search index has {count} image sets, as of {round(_lag(state))} seconds ago."
 
     def wake(self) -> None:

@@ -27,6 +27,7 @@ from gateway.telemetry.syncing import Counts, Gauges, Syncing
 _log: Final = logging.getLogger(__name__)
 
 _THREADS: Final = 4
+_READING: Final = 2
 _ELECTION_SECONDS: Final = 1.0
 _OPEN_SECONDS: Final = 30.0
 _SUSPECTS: Final = 1_000
@@ -75,6 +76,7 @@ class Sync:
         self._place = place
         self._settings = settings
         self._threads = Compute(_THREADS)
+        self._reading = Compute(_READING)
         self._keepers: dict[str, Keeper] = {}
         self._problem: str | None = None
         self._task: asyncio.Task[None] | None = None
@@ -164,7 +166,7 @@ class Sync:
         counts, gauges = self._measured[index.datastore_id] = Counts(), Gauges()
         policy, ahead = settings.image_set_policy, settings.fetch_ahead
         feed = Feed(self._remote, index, policy, self._threads, counts, ahead)
-        return Keeper(feed, settings, counts, gauges)
+        return Keeper(feed, settings, counts, gauges, self._reading)
 
     async def _candidate(self, election: Election) -> None:
         """Lead whenever this process may, for as long as it may."""
@@ -226,6 +228,7 @@ class Sync:
         for keeper in self._keepers.values():
             await keeper.close()
         await self._threads.close()
+        await self._reading.close()
         if self._place is not None:
             await asyncio.to_thread(self._place.close)
 

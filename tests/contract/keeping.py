@@ -115,7 +115,7 @@ async def kept(server, index, **changes):
     keys = {name: known[name] for name in ("aws_access_key_id", "aws_secret_access_key")}
     client, threads = Counting(chosen, **keys), Compute(2)
     feed = Feed(client, index, chosen.image_set_policy, threads, Counts(), 4)
-    keeper = Keeper(feed, chosen, Counts(), Gauges())
+    keeper = Keeper(feed, chosen, Counts(), Gauges(), threads)
     try:
         yield keeper, client
     finally:

@@ -1,6 +1,8 @@
 """Searches through the catalog: as fresh as they are to be, or they say that they are not."""
 
+import sqlite3
 import threading
+from contextlib import closing
 
 import httpx
 import pytest
@@ -124,3 +126,29 @@ def test_readers_see_whole_studies_while_the_store_changes(cataloging, store, tm
         reader.join(60)
     assert wrong == []
     assert len(patients(gateway)[0]) >= 4
+
+
+def test_nobody_waits_for_those_who_write(healthimaging, store, tmp_path):
+    store.bring(*made(tmp_path, *range(1, 4)))
+    file = tmp_path / "catalog.sqlite"
+    gateway = Gateway(
+        healthimaging,
+        datastore_id=store.id,
+        catalog="on",
+        catalog_url=f"sqlite:///{file}",
+        catalog_interval=0.2,
+        catalog_reconcile=1,
+        catalog_wait=0.2,
+    ).loaded()
+    try:
+        with closing(sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for number in range(10, 16):  # each has somebody wait for the lock
+                store.bring(*made(tmp_path, number))
+                found, answer = patients(gateway, "PatientID=P*")
+                assert found == ["P1", "P2", "P3"]
+                assert "seconds behind HealthImaging" in answer.headers["warning"]
+            other.execute("ROLLBACK")
+        wait(lambda: len(patients(gateway)[0]) == 9)
+    finally:
+        gateway.stop()
