@@ -6,7 +6,7 @@ one value goes on in the order of results, so that it is walked whatever their n
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, func, literal, literal_column, select
@@ -53,7 +53,7 @@ class Access:
 
     ``source`` has the columns that studies are ordered by, ``where`` the condition on it, and
     ``without`` is the filter that it makes needless. ``sorts`` says that all rows are read before
-    the first comes out.
+    the first comes out. ``rows`` is the number of those that it leads to, where that is known.
     """
 
     indexes: Mapping[Table, str]
@@ -61,6 +61,7 @@ class Access:
     where: ColumnElement[bool] | None = None
     without: Filter | None = None
     sorts: bool = False
+    rows: int | None = None
 
 
 WALK: Final = Access(_WALKED)
@@ -123,7 +124,7 @@ def choose(connection: Connection, plan: Plan, named: Mapping[int, Named], store
     numbers = [_count(connection, way, store) for way in ways]
     fewest = min(numbers, default=_FEW)
     if fewest < _FEW:
-        return ways[numbers.index(fewest)].access
+        return replace(ways[numbers.index(fewest)].access, rows=fewest)
     return next((way.access for way in ways if way.walks), WALK)
 
 

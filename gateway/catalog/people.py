@@ -33,13 +33,15 @@ class Named:
 
     ``decided`` says that all of them match, and nobody else. ``names`` is the condition on the rows
     of ``person`` that they meet, and ``words`` are sets of words of each of which a name that
-    matches has one, where there are no ``ids``; nothing where nothing is known.
+    matches has one unless it is of ``others``, where there are no ``ids``; nothing where nothing is
+    known.
     """
 
     ids: tuple[int, ...] | None
     decided: bool = False
     names: ColumnElement[bool] | None = None
     words: tuple[tuple[int, ...], ...] = ()
+    others: tuple[int, ...] = ()
 
     def where(self, dialect: str, column: ColumnElement[Any]) -> ColumnElement[bool] | None:
         """The condition that ``column`` refers to one of them; None where there is none."""
@@ -49,7 +51,8 @@ class Named:
             found = select(PERSON.c.id).where(PERSON.c.id == column, self.names)
             return found.correlate_except(PERSON).exists()
         if self.words:
-            return and_(*(_has_word(column, each) for each in self.words))
+            close = and_(*(_has_word(column, each) for each in self.words))
+            return or_(close, statements.among(dialect, column, self.others))
         return None
 
 
@@ -180,7 +183,12 @@ class _Finder:
         if all(one.ids is not None for one in ways):
             found = _few(sorted({number for one in ways for number in one.ids or ()}))
             return replace(found, decided=all(one.decided for one in ways))
-        return Named(None, words=known) if len(ways) == 1 else Named(None)
+        others = [one.ids for one in ways[1:]]
+        if None in others:
+            return Named(None)
+        ids = {number for one in others for number in one or ()}
+        decided = len(known) == len(close) and all(one.decided for one in ways[1:])
+        return Named(None, decided, words=known, others=tuple(sorted(ids)))
 
     def _close(self, word: str) -> tuple[int, ...] | None:
         """The words that are close to ``word``; None if they are too many."""

@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from gateway.catalog import fields, order, people, rows, speakers
+from gateway.catalog.accesses import WALK
 from gateway.catalog.database import Database
 from gateway.catalog.limits import Clock, Ended
 from gateway.catalog.order import Place
@@ -25,6 +26,7 @@ Computed = Callable[[Spoken, frozenset[int]], Mapping[int, Element]]
 
 _COUNTED: Final = {Level.STUDY: 10_000, Level.SERIES: 1_000, Level.INSTANCE: 1_000}
 _COUNTING_SECONDS: Final = 0.03
+_PASSING_SECONDS: Final = 0.004
 _LOOKED_AHEAD: Final = 500
 _MARGIN: Final = 20
 
@@ -193,9 +195,15 @@ class _Turning:
         page = self._page
         if page.counted or len(found.branches) != 1:
             return
+        known = _known(found, self._asked)
+        if known is not None:
+            page.behind, page.counted = known - self._asked.skip - len(self._met), True
+            page.short, page.behind = max(-page.behind, 0), max(page.behind, 0)
+            return
         past, most = page.short, _COUNTED[self._plan.depth]
+        seconds = _PASSING_SECONDS if _passes_by(found) else _COUNTING_SECONDS
         try:
-            with self._clock.held(self._connection, _COUNTING_SECONDS):
+            with self._clock.held(self._connection, seconds):
                 number = rows.count(self._connection, found, page.place, most + past + 1)
         except Ended:
             return
@@ -221,6 +229,20 @@ class _Turning:
             .limit(1)
         )
         return self._connection.execute(chosen).first() is not None
+
+
+def _passes_by(found: Rows) -> bool:
+    """Whether studies are walked past that other conditions than their date leave out."""
+    plan, [branch] = found.plan, found.branches
+    told = [one for one in plan.filters if one.dates is None]
+    return branch.access is WALK and bool(told or plan.names)
+
+
+def _known(found: Rows, asked: Asked) -> int | None:
+    """The number of results, where they are all that one index leads to."""
+    plan, [branch] = found.plan, found.branches
+    alone = len(plan.filters) + len(plan.names) == 1 and plan.depth is Level.STUDY
+    return branch.access.rows if alone and found.units and not asked.place else None
 
 
 def _first_batch(found: Rows, asked: Asked) -> int:

@@ -5,9 +5,10 @@ import random
 
 import pytest
 
-from gateway.catalog import plans
+from gateway.catalog import accesses, people, plans, reader, rows
 from gateway.catalog.limits import Clock
 from gateway.catalog.reader import Asked, Reader
+from gateway.dicomweb.query import Level
 from gateway.errors import InvalidRequest
 from gateway.services import results
 from gateway.services.criteria import criteria
@@ -17,7 +18,7 @@ from tests.unit.catalog.archives import DATASTORE, ROOT, Archive, brute_force, p
 from tests.unit.catalog.questions import question
 
 SEED = int(os.environ.get("CATALOG_SEED", "1"))
-QUERIES = int(os.environ.get("CATALOG_QUERIES", "300"))
+QUERIES = int(os.environ.get("CATALOG_QUERIES", "400"))
 _EACH = 100
 
 
@@ -36,13 +37,26 @@ def _written(found):
     return [results.dicom_json([one], 1024).decode() for one in found]
 
 
+def _as_if_large(monkeypatch):
+    """Let indexes be walked and batches be many, as in an archive of millions of studies."""
+    monkeypatch.setattr(accesses, "_FEW", 3)
+    monkeypatch.setattr(people, "_MOST", 2)
+    monkeypatch.setattr(people, "_COMPARED", 1)
+    monkeypatch.setattr(rows, "_BATCH", 7)
+    monkeypatch.setattr(rows, "_BLOBS_BATCH", 3)
+    monkeypatch.setattr(reader, "_LOOKED_AHEAD", 5)
+    monkeypatch.setattr(reader, "_COUNTED", dict.fromkeys(Level, 4))
+
+
 @pytest.mark.parametrize("number", range(max(QUERIES // _EACH, 1)))
-def test_the_catalog_answers_as_brute_force(database, number):
+def test_the_catalog_answers_as_brute_force(database, number, monkeypatch):
+    if number % 2:
+        _as_if_large(monkeypatch)
     chance = random.Random(f"{SEED} {number}")
     archive = Archive(chance)
     archive.grow(chance.choice((5, 40)))
     archive.store(database)
-    studies, reader = archive.studies(), Reader(database)
+    studies, asked = archive.studies(), Reader(database)
     for _ in range(_EACH):
         level, pairs, offset, limit = question(chance)
         try:
@@ -50,7 +64,7 @@ def test_the_catalog_answers_as_brute_force(database, number):
         except InvalidRequest:
             continue
         expected = brute_force(studies, query)
-        page = reader.page(_asked(query, offset, limit), Clock(60.0))
+        page = asked.page(_asked(query, offset, limit), Clock(60.0))
         found = [Result(criteria(query), one.speaker, _scope(one)) for one in page.results]
         wanted = expected[offset : offset + limit]
         about = (SEED, number, level, pairs, offset, limit)
