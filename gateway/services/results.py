@@ -57,7 +57,9 @@ def dicom_json(results: Sequence[Result], limit: int) -> bytes:
     if not results:
         return b"[]"
     criteria = results[0].criteria
-    if criteria.selection.blocks:  # which private attributes are wanted differs between instances
+    # Studies and series have nothing in common that need be written only once; and which private
+    # attributes are wanted differs between instances.
+    if criteria.query.level is not Level.INSTANCE or criteria.selection.blocks:
         return orjson.dumps([jsonmodel.encode(one.dataset, one.link, limit) for one in results])
     return b"[" + b",".join(_objects(criteria, results, limit)) + b"]"
 
