@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import ArgumentError
 
-from gateway.catalog.schema import PERSON
+from gateway.catalog.schema import PERSON, TABLES
 from gateway.errors import ConfigurationError
 
 SQLITE: Final = "sqlite"
@@ -130,6 +130,12 @@ def _postgresql(url: URL, *, read_only: bool = False) -> Engine:
         execution_options={"postgresql_readonly": read_only},
         connect_args={"application_name": "dicomweb-gateway"},
     )
+
+
+def analyze(connection: Connection) -> None:
+    """Have PostgreSQL count what it plans by; statements tell SQLite how they are to be done."""
+    if connection.dialect.name == POSTGRESQL:
+        connection.execute(text(f"ANALYZE {', '.join(TABLES.tables)}"))
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -13,12 +13,13 @@ from gateway.catalog.limits import Clock, Ended
 from gateway.catalog.order import Place
 from gateway.catalog.plans import Plan
 from gateway.catalog.rows import Row, Rows, Store
-from gateway.catalog.schema import IMAGE_SET, INSTANCE, SERIES, STORE, STUDY
+from gateway.catalog.schema import IMAGE_SET, INSTANCE, SERIES, STUDY
 from gateway.catalog.speakers import Spoken
 from gateway.catalog.statements import among
 from gateway.dicom.elements import Element
 from gateway.dicomweb import attributes
 from gateway.dicomweb.query import Level
+from gateway.errors import CatalogError
 from gateway.imagesets.document import Instance
 
 Computed = Callable[[Spoken, frozenset[int]], Mapping[int, Element]]
@@ -72,18 +73,12 @@ class Reader:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def loaded(self, datastore_id: str) -> bool:
-        """Whether the catalog has all of a data store."""
-        found = select(STORE.c.loaded_at).where(STORE.c.datastore_id == datastore_id)
-        with self._database.read() as connection:
-            return connection.execute(found).scalar() is not None
-
     def page(self, asked: Asked, clock: Clock) -> Page:
         """The page that is asked for, as of one moment."""
         with self._database.read() as connection:
             store = rows.store(connection, asked.datastore_id)
             if store is None:
-                return Page(counted=True, short=asked.skip)
+                raise CatalogError("The catalog does not have all of the data store")
             return _Turning(connection, asked, clock).page(store)
 
 

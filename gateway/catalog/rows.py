@@ -93,7 +93,7 @@ class Store:
 
 
 def store(connection: Connection, datastore_id: str) -> Store | None:
-    """The data store; None if it is not in the catalog."""
+    """The data store; None if the catalog does not have all of it."""
     row = connection.execute(_STORE, {"datastore_id": datastore_id}).first()
     if row is None:
         return None
@@ -115,7 +115,7 @@ _STORE: Final = select(
         for level, table in fields.ROWS.items()
     ),
     _some(STUDY, "study_by_second_face", STUDY.c.face > literal_column("0")),
-).where(STORE.c.datastore_id == bindparam("datastore_id"))
+).where(STORE.c.datastore_id == bindparam("datastore_id"), STORE.c.loaded_at.is_not(None))
 
 
 def rows(connection: Connection, plan: Plan, named: Mapping[int, Named], store: Store) -> Rows:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, delete, select
 
-from gateway.catalog import aggregates, batches, columns, persons, progress
+from gateway.catalog import aggregates, batches, columns, dialects, persons, progress
 from gateway.catalog.batches import Values
 from gateway.catalog.database import Database
 from gateway.catalog.entries import Entry
@@ -85,6 +85,8 @@ class Writer:
             plan = self._plan(connection, store, entries, gone)
             _apply(connection, store, plan)
             aggregates.settle(connection, store, plan.studies)
+            if mark is not None and mark.loaded_at is not None:
+                dialects.analyze(connection)
 
     def sweep(self, after: int = 0, limit: int = 1_000) -> int | None:
         """Take out names that no study has any more; where to go on, None at the end."""

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from gateway.catalog import entries
+from gateway.catalog.progress import Mark
 from gateway.catalog.writer import Writer
 from gateway.dicom import ranges
 from gateway.dicomweb import query as queries
@@ -170,7 +171,8 @@ class Archive:
         """Put all image sets into the catalog, where they are not in it yet."""
         writer = Writer(database, DATASTORE, "all")
         writer.begin()
-        writer.apply([entries.entry(*one) for one in self.image_sets.values()])
+        every = [entries.entry(*one) for one in self.image_sets.values()]
+        writer.apply(every, mark=Mark(loaded_at=1.0))
 
     def studies(self) -> list[list[Instance]]:
         """The instances of each study, the preferred first; the newest studies first."""
