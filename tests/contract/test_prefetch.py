@@ -261,7 +261,7 @@ def test_it_leaves_the_tokens_that_people_need(server, view):
     waiting = '{action="GetImageFrame",class="waiting"}'
     assert told[f"turned_away_total{waiting}"] == 0
     assert told[f"queued{waiting}"] == 0
-    assert told[f"started_total{waiting}"] == 6
+    assert 1 <= told[f"started_total{waiting}"] <= 6  # what was fetched ahead is not fetched again
     assert told['throttled_total{action="GetImageFrame"}'] == 0
     assert told['started_total{action="GetImageFrame",class="ahead"}'] >= 4
 
