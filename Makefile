@@ -12,7 +12,7 @@ SIZES   ?= 10000,100000,1000000
 
 .DEFAULT_GOAL := help
 .PHONY: help run serve healthimaging import test check fmt docs constraints clean bench bench-catalog \
-        bench-peers soak-catalog
+        bench-peers soak-catalog soak-queries
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -59,6 +59,10 @@ bench: $(VENV)/.dev ## measure the gateway beside its peers and write docs/bench
 
 soak-catalog: $(VENV)/.dev ## kill the process that fills the catalog 50 times, and verify
 	@exec $(BIN)/python -m tests.soak --rounds 50
+
+soak-queries: $(VENV)/.dev ## compare 10,000 random searches of the catalog with brute force (SEED)
+	CATALOG_QUERIES=10000 CATALOG_SEED='$(SEED)' \
+	  $(BIN)/python -m pytest --timeout 0 tests/unit/catalog/test_reader_properties.py
 
 bench-catalog: $(VENV)/.dev ## measure searches over 10,000 to 1,000,000 studies (SEED, SIZES)
 	@exec $(BIN)/python -m tests.bench.catalog --seed '$(SEED)' --sizes '$(SIZES)'
