@@ -18,7 +18,7 @@ from gateway.catalog.plans import Equals, Filter, Plan
 from gateway.catalog.schema import INSTANCE, SERIES, STUDY, STUDY_MODALITY
 from gateway.dicomweb.query import Level
 
-_FEW: Final = 5_000
+_FEW: Final = 3_000
 """Rows that are sorted rather than walked past."""
 
 _BY_UID: Final[Mapping[int, str]] = {

@@ -39,7 +39,7 @@ _DRIVERS: Final = {
 _TRIGRAM: Final = 3
 _BUSY_MS: Final = 30_000
 _MAPPED: Final = 4 << 30
-_CACHE_KB: Final = 64 << 10
+_CACHE_KB: Final = 4 << 10
 _READERS: Final = 16
 _WRITING: Final = 0x63617461  # the key of PostgreSQL's advisory lock under which is written
 

@@ -25,9 +25,9 @@ from gateway.imagesets.document import Instance
 Computed = Callable[[Spoken, frozenset[int]], Mapping[int, Element]]
 """What is computed of the study, series or instance that somebody speaks for."""
 
-_COUNTED: Final = {Level.STUDY: 10_000, Level.SERIES: 1_000, Level.INSTANCE: 1_000}
+_COUNTED: Final = dict.fromkeys(Level, 1_000)
 _COUNTING_SECONDS: Final = 0.03
-_PASSING_SECONDS: Final = 0.004
+_PASSING_SECONDS: Final = 0.001
 _LOOKED_AHEAD: Final = 500
 _MARGIN: Final = 20
 

@@ -189,7 +189,8 @@ _SEARCHED: Final = (
     STUDY.c.study_description,
 )
 
-Index("study_by_order", STUDY.c.store, *_IN_ORDER)
+# With the names: who walks past studies for a name of many persons need not look at each.
+Index("study_by_order", STUDY.c.store, *_IN_ORDER, STUDY.c.patient_name)
 for _searched in _SEARCHED:
     Index(f"study_by_{_searched.name}", STUDY.c.store, _searched, *_IN_ORDER)
 _some("study_by_oddness", STUDY.c.odd, STUDY.c.store, *_IN_ORDER)

@@ -30,6 +30,7 @@ _DEEP_OVERLAP: Final = 60.0
 An image set may be found by searches only some time after the moment that it bears.
 """
 
+_MOMENT: Final = 0.25  # seconds
 _LEAST_BETWEEN: Final = 60.0
 _SHARE: Final = 0.05  # of the time in which comparisons may run
 _LONGEST_PAUSE: Final = 60.0
@@ -63,10 +64,12 @@ class Keeper:
         self._deep_at = 0.0
         self._pause = _RETRY_SECONDS
         self._woken = asyncio.Event()
+        self._seen, self._seen_at = State(), 0.0
 
     async def state(self) -> State:
         """How far the catalog is."""
         found = await self._read(self.feed.index.state)
+        self._seen, self._seen_at = found, time.monotonic()
         self.gauges.synced = found.synced or 0.0
         self.gauges.loaded = found.loaded is not None
         if found.loading is not None:
@@ -74,12 +77,18 @@ class Keeper:
             self.gauges.total = found.loading.total or self.gauges.total
         return found
 
+    async def recent(self) -> State:
+        """The same, of a moment ago; whoever reads the catalog then sees for himself."""
+        if self._seen.loaded is None or time.monotonic() - self._seen_at > _MOMENT:
+            return await self.state()
+        return self._seen
+
     async def catch_up(self) -> str | None:
         """Let all be there that HealthImaging has at this moment, or had as long ago as may be.
 
         Waits a bounded time; the text of a warning if that was not enough.
         """
-        state = await self.state()
+        state = await self.recent()
         if state.loaded is None:
             return loading(state)
         if _lag(state) <= self._max_lag:

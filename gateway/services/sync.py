@@ -93,7 +93,7 @@ class Sync:
         """Whether the catalog has all of a data store, so that it can answer."""
         keeper = self._keepers.get(datastore_id)
         try:
-            return keeper is not None and (await keeper.state()).loaded is not None
+            return keeper is not None and (await keeper.recent()).loaded is not None
         except CatalogError:
             return False
 

@@ -6,6 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import orjson
@@ -17,21 +18,19 @@ from gateway.catalog.writer import Writer
 from tests.bench.catalog.archive import SERIES, Archive
 from tests.bench.report import say
 
+_EDITION: Final = "2"  # to be changed with anything that changes the files
 _CHUNK: Final = 500  # studies of one batch
+_TAKEN_IN: Final = 5_000
 _AHEAD: Final = 4
 _FOREVER: Final = 10 * 365 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A catalog file, and the archive in it.
-
-    ``rate`` is how many image sets a second one process took in, of documents in memory.
-    """
+    """A catalog file, and the archive in it."""
 
     archive: Archive
     file: Path
-    rate: float
 
     @property
     def url(self) -> str:
@@ -43,34 +42,41 @@ def build(folder: Path, datastore_id: str, archive: Archive, policy: str) -> Bui
     """The catalog of ``archive`` as that of a data store; made where it is not there."""
     name = f"{archive.seed}-{archive.studies}"
     file, known = folder / f"{name}.sqlite", folder / f"{name}.json"
-    wanted = {"datastore": datastore_id, "policy": policy}
-    if known.is_file():
-        found = orjson.loads(known.read_bytes())
-        if found.items() >= wanted.items():
-            _mark_again(file, datastore_id, policy)
-            return Built(archive, file, found["rate"])
+    wanted = {"datastore": datastore_id, "policy": policy, "edition": _EDITION}
+    if known.is_file() and orjson.loads(known.read_bytes()) == wanted:
+        _mark_again(file, datastore_id, policy)
+        return Built(archive, file)
     for old in folder.glob(f"{name}.*"):
         old.unlink()
     folder.mkdir(parents=True, exist_ok=True)
-    rate = _fill(file, datastore_id, archive, policy)
-    known.write_bytes(orjson.dumps({**wanted, "rate": rate}))
-    return Built(archive, file, rate)
+    _fill(file, datastore_id, archive, policy)
+    known.write_bytes(orjson.dumps(wanted))
+    return Built(archive, file)
 
 
-def _fill(file: Path, datastore_id: str, archive: Archive, policy: str) -> float:
-    """Write all; how many image sets a second of the first ones."""
+def intake(folder: Path, archive: Archive, policy: str) -> float:
+    """How many image sets a second one process takes in, of documents in memory."""
+    with TemporaryDirectory(dir=folder) as place:
+        database = Database(f"sqlite:///{place}/catalog.sqlite")
+        database.prepare()
+        try:
+            writer = Writer(database, "intake", policy)
+            writer.begin()
+            return _alone(writer, archive, min(archive.studies, _TAKEN_IN))
+        finally:
+            database.close()
+
+
+def _fill(file: Path, datastore_id: str, archive: Archive, policy: str) -> None:
     database = Database(f"sqlite:///{file}")
     database.prepare()
     try:
         writer = Writer(database, datastore_id, policy)
         writer.begin()
-        alone = min(archive.studies, 20 * _CHUNK)
-        rate = _alone(writer, archive, alone)
-        _together(writer, archive, alone)
+        _together(writer, archive)
         _mark(writer)
     finally:
         database.close()
-    return rate
 
 
 def _mark(writer: Writer) -> None:
@@ -98,9 +104,9 @@ def _alone(writer: Writer, archive: Archive, studies: int) -> float:
     return studies * SERIES / spent
 
 
-def _together(writer: Writer, archive: Archive, done: int) -> None:
-    """The rest, read by other processes while this one writes."""
-    started = time.monotonic()
+def _together(writer: Writer, archive: Archive) -> None:
+    """All of it, read by other processes while this one writes."""
+    started, done = time.monotonic(), 0
     with ProcessPoolExecutor() as pool:
         chunks = _chunks(done, archive.studies)
         waiting = [pool.submit(_entries, archive, *chunk) for chunk in islice(chunks, _AHEAD)]

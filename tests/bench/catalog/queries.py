@@ -15,11 +15,12 @@ _MONTH: Final = 31
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of search: ``make`` gives a path, ``growth`` is how much dearer it may get."""
+    """A kind of search: ``make`` gives a path, ``growth`` is how much dearer it may get,
+    None where nobody has said."""
 
     work: str
     make: Callable[[Archive, random.Random], str]
-    growth: float
+    growth: float | None
 
 
 def _study(archive: Archive, chance: random.Random) -> Study:
@@ -34,15 +35,23 @@ def _patient_id(archive: Archive, chance: random.Random) -> str:
     return _studies(PatientID=_study(archive, chance).patient_id)
 
 
+def _doe(_: Archive, __: random.Random) -> str:
+    return _studies(PatientName="DOE*")
+
+
+def _within_doe(_: Archive, __: random.Random) -> str:
+    return _studies(PatientName="*DOE*")
+
+
 def _prefix(archive: Archive, chance: random.Random) -> str:
-    """``DOE*`` every other time, else as rare or frequent as families are."""
+    """The beginning of a name, as rare or frequent as families are."""
     family = _study(archive, chance).patient_name.partition("^")[0]
-    return _studies(PatientName=f"{chance.choice(('DOE', family[:4]))}*")
+    return _studies(PatientName=f"{family[:4]}*")
 
 
 def _part(archive: Archive, chance: random.Random) -> str:
     family = _study(archive, chance).patient_name.partition("^")[0]
-    return _studies(PatientName=f"*{chance.choice(('DOE', family[1:5]))}*")
+    return _studies(PatientName=f"*{family[1:5]}*")
 
 
 def _fuzzy(archive: Archive, chance: random.Random) -> str:
@@ -90,8 +99,10 @@ TEXT: Final = 5.0
 KINDS: Final[Mapping[str, Kind]] = {
     "patient-id": Kind("PatientID, exact", _patient_id, EXACT),
     "accession": Kind("AccessionNumber, exact", _accession, EXACT),
-    "name-prefix": Kind("PatientName `DOE*`", _prefix, TEXT),
-    "name-part": Kind("PatientName `*DOE*`", _part, TEXT),
+    "name-prefix": Kind("PatientName `DOE*`", _doe, TEXT),
+    "name-part": Kind("PatientName `*DOE*`", _within_doe, TEXT),
+    "any-prefix": Kind("the beginning of any PatientName", _prefix, None),
+    "any-part": Kind("a part of any PatientName", _part, None),
     "name-fuzzy": Kind("PatientName, fuzzy", _fuzzy, TEXT),
     "dates": Kind("StudyDate, a range of 31 days", _dates, EXACT),
     "modality": Kind("ModalitiesInStudy", _modality, EXACT),
