@@ -90,7 +90,7 @@ def test_a_killed_leader_is_followed_within_seconds(serving, store, url, tmp_pat
 
 @BOTH
 def test_kills_at_random_moments_leave_no_difference(healthimaging, url, tmp_path):
-    found = soak.soak(healthimaging, url, tmp_path, rounds=5, seed=6)
+    found = soak.soak(healthimaging, url, tmp_path, rounds=3, seed=6)
     assert found.returncode == 0, found.stdout + found.stderr
     assert found.stdout.endswith(" 0 differences.\n")
 

@@ -12,7 +12,7 @@ from tests.unit.catalog import crashing
 from tests.unit.catalog.crashing import BATCHES, STORE, batch
 from tests.unit.catalog.dumping import dump
 
-KILLS = {"sqlite": 10, "postgresql": 4}
+KILLS = {"sqlite": 6, "postgresql": 3}
 
 
 def killed(url, batches, moment):

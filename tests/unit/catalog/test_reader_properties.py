@@ -18,7 +18,7 @@ from tests.unit.catalog.archives import DATASTORE, ROOT, Archive, brute_force, p
 from tests.unit.catalog.questions import question
 
 SEED = int(os.environ.get("CATALOG_SEED", "1"))
-QUERIES = int(os.environ.get("CATALOG_QUERIES", "400"))
+QUERIES = int(os.environ.get("CATALOG_QUERIES", "200"))
 _EACH = 100
 
 
