@@ -6,6 +6,7 @@ import pytest
 
 from gateway.app import create_app
 from gateway.imagesets.pieces import Pieces
+from gateway.services.results import Result
 from tests.unit.services.memory import MemoryHealthImaging, image_set, instance, settings
 from tests.unit.web import asgi
 from tests.unit.web.test_repeats import Asking, same
@@ -34,15 +35,20 @@ def ask(remote, *targets, **changes):
 
 @pytest.fixture
 def written(monkeypatch):
-    """The instances that were written as JSON, in their order."""
+    """The instances that were written as JSON, in their order: by pieces, or as a whole."""
     found = []
-    write = Pieces.write
+    write, whole = Pieces.write, Result.dataset.fget
+
+    def said(self):
+        found.append(self.speaker.sop)
+        return whole(self)
 
     def noted(self, one, *arguments):
         found.append(one.sop)
         return write(self, one, *arguments)
 
     monkeypatch.setattr(Pieces, "write", noted)
+    monkeypatch.setattr(Result, "dataset", property(said))
     return found
 
 
