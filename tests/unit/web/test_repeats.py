@@ -278,7 +278,7 @@ def test_an_answer_is_at_hand_only_within_its_moment(remote):
 
     async def scenario():
         ask = Asking(remote)
-        ready = ask.app.ready
+        ready = ask.app.at_hand
         named = asgi.scope(ONE, headers={"accept": STORED})
         assert ready(named) is None
         first, _ = await ask()
