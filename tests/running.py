@@ -164,7 +164,7 @@ class Store:
         self._jobs += 1
         prefix = f"{self.id}-{self._jobs}"
         good, bad = self.server.import_files(paths, prefix, self.id)
-        assert not bad
+        assert not bad, bad
         return [good[path] for path in paths]
 
     def properties(self, image_set: str, **version) -> dict:

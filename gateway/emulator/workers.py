@@ -21,6 +21,8 @@ from typing import Final
 from gateway.emulator.ingest import Failed, Staged, Task, ingest
 from gateway.telemetry import logs
 
+_log = logging.getLogger(__name__)
+
 _POLL_SECONDS: Final = 0.2
 _IDLE_SECONDS: Final = 30.0
 
@@ -80,7 +82,14 @@ class WorkerPool:
         worker, _ = self._take()
         keep: _Worker | None = None
         try:
-            worker = worker or _Worker(self._memory)
+            try:
+                worker = worker or _Worker(self._memory)
+            except OSError as error:
+                if self._stop.is_set():
+                    raise Stopped from None
+                _log.exception("import_worker_not_started")
+                reason = f"no process could be started to import it: {error.strerror}"
+                return Failed(task.key, "InternalServerException", reason)
             outcome = worker.run(task, self._seconds, self._stop)
             keep = worker
             if self._stop.is_set():  # it may have failed because everything ends

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import resource
 import signal
 import threading
 import zlib
@@ -198,3 +199,18 @@ def test_what_fails_while_everything_ends_has_not_failed(pool, bucket, tmp_path)
     with pytest.raises(Stopped):
         pool.run(bucket.task(tmp_path, "ends"))
     assert pool.stopped
+
+
+def test_a_worker_that_cannot_be_started_costs_one_file(bucket, tmp_path):
+    pool = WorkerPool(1, 120, MEMORY)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # no descriptor is left
+        outcome = pool.run(bucket.task(tmp_path, "good"))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        reason = "no process could be started to import it: Too many open files"
+        assert outcome == Failed("good", "InternalServerException", reason)
+        check_staged(pool.run(bucket.task(tmp_path, "good")), tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        pool.close()
