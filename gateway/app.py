@@ -63,7 +63,7 @@ _EXPOSED = (
 class Application(Starlette):
     """Starlette, with the answers that it has at hand for a server that asks for them."""
 
-    at_hand: Ready
+    ready: Ready
 
 
 def create_app(
@@ -134,7 +134,7 @@ def create_app(
         exception_handlers={GatewayError: on_gateway_error, HTTPException: on_http_exception},
     )
     app.router = Dispatcher(routes(), lifespan)
-    app.at_hand = memory.ready  # not ``ready``: on connections that stay open its answers stalled
+    app.ready = memory.ready
     app.state.services = services
     app.state.resources = resources()
     return app

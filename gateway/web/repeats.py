@@ -232,6 +232,8 @@ class _Heard:
         if self._body is not None and not _is(self._body, before, content, after):
             return None
         headers = [line for line in self._headers if line[0] not in _OWN]
+        if all(name != b"content-length" for name, _ in headers):
+            headers.append((b"content-length", b"%d" % self._size))  # which is known by now
         head = b"".join(b"%b: %b\r\n" % line for line in headers)
         moment = source.ground.address.as_of or 0
         return _Answer(headers, head, source, self._size, handler, moment)

@@ -278,7 +278,7 @@ def test_an_answer_is_at_hand_only_within_its_moment(remote):
 
     async def scenario():
         ask = Asking(remote)
-        ready = ask.app.at_hand
+        ready = ask.app.ready
         named = asgi.scope(ONE, headers={"accept": STORED})
         assert ready(named) is None
         first, _ = await ask()
@@ -295,6 +295,24 @@ def test_an_answer_is_at_hand_only_within_its_moment(remote):
         assert ready(named) is None  # it has to be looked up whether it is still so
         assert (await ask())[1]
         assert ready(named) is not None
+
+    run(scenario)
+
+
+def test_an_answer_at_hand_says_its_length_even_if_it_was_not_known_before(remote):
+    """Nothing else would tell where it ends: on a connection that stays open one would wait."""
+
+    async def scenario():
+        ask = Asking(remote)
+        target = "/dicomweb/studies/1.2.3/series/1.2.3.1/metadata"
+        first, _ = await ask(target, accept="application/dicom+json")
+        assert "content-length" not in first.headers
+        named = asgi.scope(target, headers={"accept": "application/dicom+json"})
+        head, *pieces = ask.app.ready(named)
+        lines, _, before = head.partition(b"\r\n\r\n")
+        content = before + b"".join(pieces)
+        assert content == first.content
+        assert b"content-length: %d" % len(content) in lines.split(b"\r\n")
 
     run(scenario)
 
