@@ -1,0 +1,22 @@
+"""Who asks."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A person or machine that asks, as the way in which they proved it names them.
+
+    ``name`` is an identifier for the audit trail and the limits, never for a label of a metric.
+    ``kind`` is one of ``anonymous``, ``token``, ``key`` and ``link``.
+    """
+
+    name: str
+    kind: str
+
+
+ANONYMOUS: Final = Principal("anonymous", "anonymous")
+"""Who proved nothing, where nothing has to be proved."""
+STATE: Final = "principal"
+"""Under this name it lies in the ``state`` of an ASGI scope."""
