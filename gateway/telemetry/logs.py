@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from functools import lru_cache
@@ -19,6 +20,10 @@ _RESERVED: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 @lru_cache(2)
 def _stamp(second: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(second))
+
+
+_Line = tuple[float, str, str, Mapping[str, object]]
+"""When, of which logger, what happened, and the fields."""
 
 
 class JsonFormatter(logging.Formatter):
@@ -43,22 +48,22 @@ class JsonFormatter(logging.Formatter):
 class Lines(logging.StreamHandler[TextIO]):
     """The handler of this module's lines, for which some need no record.
 
-    Those are written some at a time, because a call of the system for each costs as much as an
-    answer: a moment later, before any record, and when the process ends.
+    Those are made and written some at a time, because a call of the system for each costs as much
+    as an answer: a moment later, before any record, and when the process ends.
     """
 
     def __init__(self) -> None:
         super().__init__(sys.stderr)
         self.setFormatter(JsonFormatter())
-        self._waiting: list[bytes] = []
+        self._waiting: deque[_Line] = deque()
 
     def info(self, logger: str, event: str, fields: Mapping[str, object]) -> None:
-        """Write a line of level info as a record of ``logger`` would be, within a moment."""
-        own = {"time": _stamp(int(time.time())), "level": "info", "logger": logger, "event": event}
-        line = orjson.dumps({**own, **fields}, default=str, option=orjson.OPT_APPEND_NEWLINE)
-        with self.lock or nullcontext():
-            self._waiting.append(line)
-            count = len(self._waiting)
+        """Write a line of level info as a record of ``logger`` would be, within a moment.
+
+        The ``fields`` are not to be changed any more.
+        """
+        self._waiting.append((time.time(), logger, event, fields))
+        count = len(self._waiting)
         if count == 1:
             self._flush_soon()
         elif count >= _MOST_WAITING:
@@ -78,15 +83,20 @@ class Lines(logging.StreamHandler[TextIO]):
     def flush(self) -> None:
         """Write what waits."""
         with self.lock or nullcontext():
-            waiting, self._waiting = self._waiting, []
-            if not waiting:
-                super().flush()
-                return
+            waiting = []
+            while self._waiting:  # also what comes meanwhile: nobody would come back to it
+                waiting.append(_line(*self._waiting.popleft()))
             try:
-                self.stream.write(b"".join(waiting).decode())
+                if waiting:
+                    self.stream.write(b"".join(waiting).decode())
                 super().flush()
             except (OSError, ValueError):  # full, or closed
                 self.handleError(logging.makeLogRecord({"name": __name__}))
+
+
+def _line(moment: float, logger: str, event: str, fields: Mapping[str, object]) -> bytes:
+    own = {"time": _stamp(int(moment)), "level": "info", "logger": logger, "event": event}
+    return orjson.dumps({**own, **fields}, default=str, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def info(logger: logging.Logger, event: str, fields: Mapping[str, object]) -> None:
