@@ -12,7 +12,7 @@ SIZES   ?= 10000,100000,1000000
 
 .DEFAULT_GOAL := help
 .PHONY: help run serve healthimaging import test check fmt docs constraints clean bench bench-catalog \
-        bench-peers soak-catalog soak-queries
+        bench-peers soak-catalog soak-queries helm
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -46,6 +46,10 @@ check: $(VENV)/.dev ## check format, lint, types and the floors of the architect
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict gateway
 	$(BIN)/lint-imports --no-cache
+
+helm: $(VENV)/.dev ## lint the chart, render it over a matrix of values, and check every object
+	$(BIN)/python -m tests.chart.tools helm schemas
+	$(BIN)/python -m pytest tests/chart
 
 fmt: $(VENV)/.dev ## format the code and mend what can be mended
 	$(BIN)/ruff format .

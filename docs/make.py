@@ -1,8 +1,9 @@
 """Write the generated pages of this folder: ``make docs``."""
 
+import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic.fields import FieldInfo
 
@@ -115,7 +116,44 @@ or 12 in JPEG Extended; one-bit and floating-point images uncompressed only.
 """
 
 
-PAGES = {"configuration.md": configuration, "resources.md": routes}
+VALUES_SCHEMA: Final = HERE.parent / "helm" / "dicomweb-gateway" / "values.schema.json"
+_OF_THE_CHART: Final = {"host", "port", "disk_cache_dir", "disk_cache_mb"}
+_CHECKS: Final = {
+    "type", "pattern", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
+    "minLength", "maxLength", "enum", "description",
+}  # fmt: skip
+
+
+def _setting(said: dict[str, Any]) -> dict[str, Any]:
+    """What the chart checks of one setting, out of the schema that pydantic makes of it."""
+    kinds = [one for one in said.get("anyOf", ()) if one.get("type") != "null"]
+    found = {**said, **kinds[0]} if len(kinds) == 1 else said
+    return {key: value for key, value in found.items() if key in _CHECKS}
+
+
+def values_schema() -> str:
+    """The schema of the chart's values, in which settings and their names are as of today.
+
+    Settings that the chart gives itself are none of its values; those that may hold a password
+    come from secrets only.
+    """
+    schema = json.loads(VALUES_SCHEMA.read_text())
+    said = GatewaySettings.model_json_schema()["properties"]
+    fields = {n: f for n, f in GatewaySettings.model_fields.items() if n not in _OF_THE_CHART}
+    named = {f"GATEWAY_{n.upper()}": _setting(said[n]) for n, f in fields.items() if f.repr}
+    required = [f"GATEWAY_{n.upper()}" for n, f in fields.items() if f.is_required()]
+    schema["properties"]["settings"] |= {"required": required, "properties": named}
+    schema["properties"]["settingsFrom"]["propertyNames"] = {
+        "enum": [f"GATEWAY_{name.upper()}" for name in fields]
+    }
+    return json.dumps(schema, indent=2) + "\n"
+
+
+PAGES = {
+    "configuration.md": configuration,
+    "resources.md": routes,
+    "../helm/dicomweb-gateway/values.schema.json": values_schema,
+}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

@@ -18,7 +18,7 @@ def generated():
     return module.PAGES
 
 
-@pytest.mark.parametrize("name", ["configuration.md", "resources.md"])
+@pytest.mark.parametrize("name", generated())
 def test_generated_pages_are_current(name):
     assert (ROOT / "docs" / name).read_text() == generated()[name](), "run: make docs"
 
