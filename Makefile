@@ -11,7 +11,7 @@ SEED    ?= 1
 SIZES   ?= 10000,100000,1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve healthimaging import test check fmt docs constraints clean bench bench-catalog \
+.PHONY: help run viewer serve healthimaging import test check fmt docs constraints clean bench bench-catalog \
         bench-peers soak-catalog soak-queries helm
 
 help: ## list the targets
@@ -28,6 +28,9 @@ $(VENV)/.dev: $(VENV)/.run
 
 run: $(VENV)/.run ## start an embedded HealthImaging with sample studies and the gateway (PORT, DATA, SAMPLES)
 	@exec $(BIN)/python -m gateway demo --port '$(PORT)' --data '$(DATA)' $(if $(SAMPLES),--samples '$(SAMPLES)')
+
+viewer: $(VENV)/.run ## install the OHIF viewer, served at /viewer/ from then on (npm fetches it)
+	@exec $(BIN)/python -m gateway viewer
 
 serve: $(VENV)/.run ## start the gateway alone, on the data store that GATEWAY_DATASTORE_ID names
 	@exec $(BIN)/python -m gateway serve

@@ -31,6 +31,7 @@ from gateway.services.rendered import Rendered
 from gateway.services.search import Search
 from gateway.services.sync import Sync
 from gateway.services.uri import Uri
+from gateway.services.viewer import Viewer
 from gateway.settings import GatewaySettings
 from gateway.telemetry.calls import Calls
 from gateway.telemetry.metrics import Metrics
@@ -109,6 +110,7 @@ def create_app(
         metrics,
         answers,
         sync,
+        Viewer(settings.viewer_dir),
     )
 
     @asynccontextmanager

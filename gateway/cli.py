@@ -1,4 +1,4 @@
-"""The command line: serve, demo, healthimaging, import, catalog, check."""
+"""The command line: serve, demo, healthimaging, import, catalog, viewer, check."""
 
 import argparse
 import asyncio
@@ -16,7 +16,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from gateway import catalogs, demo, serving, workers
+from gateway import catalogs, demo, ohif, serving, workers
 from gateway.app import create_app
 from gateway.emulator import identity, quotas
 from gateway.emulator.server import Server
@@ -153,6 +153,12 @@ def _check(_: argparse.Namespace) -> int:
     return 0
 
 
+def _viewer(arguments: argparse.Namespace) -> int:
+    new = ohif.install(arguments.into, arguments.archive)
+    demo.say(f"OHIF {ohif.VERSION} is installed{'' if new else ' already'} in {arguments.into}.")
+    return 0
+
+
 def _catalog(arguments: argparse.Namespace) -> int:
     settings = _gateway_settings()
     match arguments.action:
@@ -202,6 +208,9 @@ def _parser() -> argparse.ArgumentParser:
     catalog = add("catalog", _catalog, "the search index: how far it is, built anew, or compared")
     catalog.add_argument("action", choices=("status", "rebuild", "verify"))
     catalog.add_argument("--deep", action="store_true", help="verify: compare every document")
+    viewer = add("viewer", _viewer, "install the OHIF viewer, which is served at /viewer/ then")
+    viewer.add_argument("--into", type=Path, default=Path("build/viewer"), help="folder for it")
+    viewer.add_argument("--archive", type=Path, help="its npm package, if npm cannot fetch it")
     add("check", _check, "check the settings and the way to the data store")
     return parser
 

@@ -23,6 +23,7 @@ from gateway.errors import ConfigurationError, GatewayError
 from gateway.remote.client import HealthImagingClient
 from gateway.remote.imports import Imports, explain
 from gateway.services.readiness import Progress
+from gateway.services.viewer import Viewer
 from gateway.settings import GatewaySettings, load
 
 _SHIPPED: Final = Path(__file__).parent / "samples"
@@ -116,9 +117,10 @@ class Notice:
 class Startup:
     """The import of the samples, beside the running gateway."""
 
-    def __init__(self, imports: Imports, root: str, data: Path) -> None:
+    def __init__(self, imports: Imports, root: str, data: Path, *, viewer: bool) -> None:
         self._imports = imports
         self._root = root
+        self._viewer = viewer
         self._data = data
         self.progress = Notice("starting")
         """What keeps the gateway from being ready."""
@@ -133,6 +135,8 @@ class Startup:
             say(f"The samples were not imported: {reason}")
         self.progress.put(None)
         say(f"HealthImaging endpoint, data store and keys: {identity.path(self._data)}")
+        if self._viewer:
+            say(f"Viewer: {self._root.removesuffix('/dicomweb')}/viewer/")
         say("DICOMweb root:")
         say(self._root)
 
@@ -196,7 +200,8 @@ def _serve(data: Path, sockets: Sequence[socket], embedded: EmbeddedServer) -> i
     connection = keys | {"endpoint_url": known.endpoint_url, "region_name": known.region_name}
     root = settings.public_url or f"http://127.0.0.1:{port}"
     imports = Imports(known.datastoreId, connection)
-    startup = Startup(imports, f"{root.rstrip('/')}/dicomweb", data)
+    viewer = Viewer(settings.viewer_dir).installed()
+    startup = Startup(imports, f"{root.rstrip('/')}/dicomweb", data, viewer=viewer)
     make = partial(_application, settings, keys, startup.progress)
     running = workers.service(sockets, make, os.environ.get("GATEWAY_LOG_LEVEL", "warning"))
     threading.Thread(target=startup.run, daemon=True).start()

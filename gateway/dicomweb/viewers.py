@@ -20,13 +20,16 @@ class Source:
     root: str
 
 
-def configuration(sources: Sequence[Source], resources: Resource) -> dict[str, Any]:
+def configuration(
+    sources: Sequence[Source], resources: Resource, path: str = "/"
+) -> dict[str, Any]:
     """What OHIF reads at its start; the first of ``sources`` is the one that it opens.
 
-    ``resources`` are those below each root: the viewer is told to use what there is.
+    ``resources`` are those below each root: the viewer is told to use what there is. ``path`` is
+    where the viewer itself is served.
     """
     return {
-        "routerBasename": "/",
+        "routerBasename": path,
         "extensions": [],
         "modes": [],
         "showStudyList": True,

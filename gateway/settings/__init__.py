@@ -13,6 +13,7 @@ from gateway.settings.pictures import PictureSettings
 from gateway.settings.searches import SearchSettings
 from gateway.settings.service import ServiceSettings
 from gateway.settings.upstream import UpstreamSettings
+from gateway.settings.viewer import ViewerSettings
 
 __all__ = ["GatewaySettings", "HealthImagingSettings", "SettingsError", "load", "unknown"]
 
@@ -22,6 +23,7 @@ class SettingsError(ValueError):
 
 
 class GatewaySettings(
+    ViewerSettings,
     PictureSettings,
     SearchSettings,
     CacheSettings,

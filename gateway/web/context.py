@@ -28,6 +28,7 @@ from gateway.services.rendered import Rendered
 from gateway.services.search import Search
 from gateway.services.sync import Sync
 from gateway.services.uri import Uri
+from gateway.services.viewer import Viewer
 from gateway.settings import GatewaySettings
 from gateway.telemetry.metrics import Metrics
 
@@ -57,6 +58,7 @@ class Services:
     metrics: Metrics
     answers: Answers
     sync: Sync
+    viewer: Viewer
 
 
 def services(request: Request) -> Services:

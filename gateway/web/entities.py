@@ -48,6 +48,7 @@ _ELSEWHERE: Final = {
     "shared_cache_ttl",
     "shared_cache_max_value_mb",
     "shared_cache_timeout",
+    "viewer_dir",
 }
 """Settings that no answer depends on."""
 _NOT_KEPT: Final = "no-store"
@@ -67,6 +68,9 @@ class Freshness(Enum):
 
     FLEETING = "fleeting"
     """No tag, and nothing for a cache."""
+
+    OWN = "own"
+    """As the handler says, who does all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,8 @@ def fingerprint(settings: GatewaySettings) -> str:
 
 def served(handler: Handler, freshness: Freshness) -> Handler:
     """``handler`` with all that this module does for its answers."""
+    if freshness is Freshness.OWN:
+        return handler
 
     @functools.wraps(handler)
     async def serve(request: Request) -> Response:

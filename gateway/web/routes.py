@@ -17,6 +17,7 @@ from gateway.web import (
     health,
     instances,
     metadata,
+    ohif,
     pages,
     pixeldata,
     rendered,
@@ -37,6 +38,7 @@ from gateway.web.transactions import (
     SEARCH_INSTANCES,
     SEARCH_SERIES,
     SEARCH_STUDIES,
+    SITE,
     STATE,
     THUMBNAIL,
     URI,
@@ -120,6 +122,8 @@ OPERATIONS: Final = (
     Transaction("/ohif/app-config.js", viewers.script, VIEWER, "OHIF's Configuration"),
     Transaction("/ohif/app-config.json", viewers.document, VIEWER, "OHIF's Configuration"),
     Transaction("/ohif/dicomweb.json", viewers.proxied, VIEWER, "OHIF's Data Source"),
+    Transaction(ohif.PATH, ohif.slashless, SITE, "OHIF"),
+    Transaction(f"{ohif.PATH}/{{path:path}}", ohif.ohif, SITE, "OHIF"),
 )
 
 

@@ -22,7 +22,12 @@ _JSON: Final = "application/json"
 
 async def script(request: Request) -> Response:
     """The configuration as a script."""
-    return plain(b"window.config = " + _json(_configuration(request)) + b";\n", _SCRIPT)
+    return await hosted(request, "/")
+
+
+async def hosted(request: Request, path: str) -> Response:
+    """The configuration of a viewer that is served at ``path``."""
+    return plain(b"window.config = " + _json(_configuration(request, path)) + b";\n", _SCRIPT)
 
 
 async def document(request: Request) -> Response:
@@ -36,8 +41,8 @@ async def proxied(request: Request) -> Response:
     return plain(_json(viewers.proxied(first, context.resources(request))), _JSON)
 
 
-def _configuration(request: Request) -> dict[str, Any]:
-    return viewers.configuration(list(_sources(request)), context.resources(request))
+def _configuration(request: Request, path: str = "/") -> dict[str, Any]:
+    return viewers.configuration(list(_sources(request)), context.resources(request), path)
 
 
 def _sources(request: Request) -> Iterator[Source]:

@@ -113,6 +113,7 @@ SAMPLES = {
     "animation_max_frames": "15",
     "animation_max_megapixels": "17",
     "annotation_font": __file__,
+    "viewer_dir": "/usr/share/ohif",
     "data": "/elsewhere",
     "workers": "253",
     "file_seconds": "1.5",

@@ -11,6 +11,7 @@ from gateway.app import create_app
 from gateway.errors import UpstreamUnavailable
 from gateway.web import bulkdata, frames, instances, metadata, pixeldata, rendered, search, uri
 from gateway.web.routes import DICOMWEB, OPERATIONS, ROOTS, routes
+from gateway.web.transactions import SITE
 from tests import multipart
 from tests.unit.services.memory import (
     DATASTORE,
@@ -86,7 +87,9 @@ def test_no_other_method_works(app, root, line, remote):
 @pytest.mark.parametrize("line", OPERATIONS, ids=lambda line: line.path)
 def test_the_pages_of_the_operator(app, line):
     response, handler = visit(app, filled(line.path))
-    assert (response.status_code, handler) == (200, line.handler)
+    assert handler is line.handler
+    if line.kind is not SITE:  # that has tests of its own: it may not be installed
+        assert response.status_code == 200
     assert visit(app, line.path, "POST")[0].status_code == 405
 
 
