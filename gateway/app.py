@@ -1,6 +1,6 @@
 """The gateway's application: the only place where its parts are put together."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from prometheus_client import CollectorRegistry
@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from gateway.cache.tiers import Tiers
 from gateway.catalog.reader import Reader
+from gateway.connections import Limits
 from gateway.errors import GatewayError
 from gateway.remote.api import HealthImaging
 from gateway.remote.client import HealthImagingClient
@@ -60,11 +61,15 @@ _EXPOSED = (
     "X-Total-Count",
 )
 
+_QUEUED = 64  # requests on a connection that wait for another
+
 
 class Application(Starlette):
-    """Starlette, with the answers that it has at hand for a server that asks for them."""
+    """Starlette, with what its server asks for: answers at hand, limits, whom to tell the end."""
 
     ready: Ready
+    limits: Limits
+    parting: Callable[[], None]
 
 
 def create_app(
@@ -137,9 +142,28 @@ def create_app(
     )
     app.router = Dispatcher(routes(), lifespan)
     app.ready = memory.ready
+    app.limits = _limits(settings)
+    app.parting = services.readiness.end
     app.state.services = services
     app.state.resources = resources()
     return app
+
+
+def _limits(settings: GatewaySettings) -> Limits:
+    return Limits(
+        url=settings.max_url_kb << 10,
+        head=settings.max_head_kb << 10,
+        body=settings.max_body_kb << 10,
+        answer=settings.max_answer_gb * (1 << 30),
+        request_seconds=settings.request_seconds,
+        idle_seconds=settings.idle_seconds,
+        stall_seconds=settings.stall_seconds,
+        answer_seconds=settings.answer_seconds,
+        drain_seconds=settings.drain_seconds,
+        drain_delay=settings.drain_delay,
+        queued=_QUEUED,
+        connections=settings.max_connections,
+    )
 
 
 def _cors(settings: GatewaySettings) -> Middleware:

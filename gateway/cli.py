@@ -44,7 +44,8 @@ def _serve(_: argparse.Namespace) -> int:
     settings = _gateway_settings()
     sockets = serving.share(settings.host, settings.port, "GATEWAY_PORT", settings.workers)
     demo.say(f"DICOMweb root: http://{settings.host}:{sockets[0].getsockname()[1]}/dicomweb")
-    return workers.service(sockets, partial(create_app, settings), settings.log_level).run()
+    make, drain = partial(create_app, settings), settings.drain_delay + settings.drain_seconds
+    return workers.service(sockets, make, settings.log_level, drain).run()
 
 
 def _gateway_settings() -> GatewaySettings:

@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 _CANNOT_START: Final = 78  # EX_CONFIG of sysexits.h
 _LONGEST_PAUSE: Final = 10.0  # seconds
 _STEADY_SECONDS: Final = 30.0  # who crashes later than that is replaced without a pause
-_END_SECONDS: Final = serving.DRAIN_SECONDS + 5
+_END_SECONDS: Final = 5.0  # beside those that what is under way may take
 
 
 class _Place:
@@ -74,12 +74,18 @@ class _Place:
 
 
 class Supervisor:
-    """Keeps a worker at each of the ``sockets``; ``level`` is that of their logs."""
+    """Keeps a worker at each of the ``sockets``; ``level`` is that of their logs.
 
-    def __init__(self, sockets: Sequence[socket.socket], make: Make, level: str) -> None:
+    Once told to end, they get ``drain`` seconds for what is under way.
+    """
+
+    def __init__(
+        self, sockets: Sequence[socket.socket], make: Make, level: str, drain: float
+    ) -> None:
         self._places = [_Place(number, one) for number, one in enumerate(sockets)]
         self._make = make
         self._level = level
+        self._drain = drain
         self._ending = False
         self._failed = False
         self._woken, self._wake = socket.socketpair()
@@ -139,15 +145,17 @@ class Supervisor:
     def _close(self) -> None:
         """Let the workers finish what is under way, and end those that do not."""
         workers = [place.worker for place in self._places if place.worker]
+        for place in self._places:
+            place.listening.close()  # else the kernel accepted what no worker takes any more
         for worker in workers:
             worker.terminate()
-        deadline = time.monotonic() + _END_SECONDS
+        deadline = time.monotonic() + self._drain + _END_SECONDS
         for worker in workers:
             worker.join(max(deadline - time.monotonic(), 0.0))
             if worker.is_alive():
                 worker.kill()
                 worker.join()
-        for one in (*(place.listening for place in self._places), self._woken, self._wake):
+        for one in (self._woken, self._wake):
             one.close()
 
 
@@ -174,12 +182,15 @@ class Alone:
         return 0
 
 
-def service(sockets: Sequence[socket.socket], make: Make, level: str) -> Alone | Supervisor:
+def service(
+    sockets: Sequence[socket.socket], make: Make, level: str, drain: float = 10.0
+) -> Alone | Supervisor:
     """What serves the application of ``make`` at the ``sockets``, one process each.
 
-    For one socket that is this process; ``level`` is that of the logs of others.
+    For one socket that is this process; ``level`` is that of the logs of others, ``drain`` are the
+    seconds that they may take to end.
     """
-    return Supervisor(sockets, make, level) if len(sockets) > 1 else Alone(sockets[0], make)
+    return Supervisor(sockets, make, level, drain) if len(sockets) > 1 else Alone(sockets[0], make)
 
 
 def _work(number: int, listening: socket.socket, make: Make, level: str) -> None:

@@ -22,9 +22,16 @@ class Readiness:
         self._progress = progress
         self._until = 0.0
         self._problem: str | None = None
+        self._ending = False
+
+    def end(self) -> None:
+        """The gateway has been told to end: nothing new is to be sent to it."""
+        self._ending = True
 
     async def problem(self) -> str | None:
         """What stands in the way, in a sentence; None if nothing does."""
+        if self._ending:
+            return "The gateway is about to end"
         busy = self._progress() if self._progress else None
         if busy:
             return busy

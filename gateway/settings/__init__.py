@@ -9,6 +9,7 @@ from pydantic_settings import SettingsConfigDict
 
 from gateway.settings.caches import CacheSettings
 from gateway.settings.healthimaging import HealthImagingSettings
+from gateway.settings.limits import LimitSettings
 from gateway.settings.pictures import PictureSettings
 from gateway.settings.searches import SearchSettings
 from gateway.settings.service import ServiceSettings
@@ -24,6 +25,7 @@ class SettingsError(ValueError):
 
 class GatewaySettings(
     ViewerSettings,
+    LimitSettings,
     PictureSettings,
     SearchSettings,
     CacheSettings,

@@ -22,6 +22,7 @@ from gateway.dicomweb.conditions import Outcome
 from gateway.services import grounds
 from gateway.services.grounds import Ground
 from gateway.settings import GatewaySettings
+from gateway.settings.limits import LimitSettings
 from gateway.web import context, partial
 from gateway.web.errors import problem
 from gateway.web.streams import Stream
@@ -49,6 +50,7 @@ _ELSEWHERE: Final = {
     "shared_cache_max_value_mb",
     "shared_cache_timeout",
     "viewer_dir",
+    *LimitSettings.model_fields,
 }
 """Settings that no answer depends on."""
 _NOT_KEPT: Final = "no-store"

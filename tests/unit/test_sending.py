@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from gateway import serving
+from gateway import gathering, serving
 
 KNOWN = os.urandom(9 << 20)
 
@@ -35,7 +35,7 @@ def told(*steps):
 
     async def scenario():
         inner = Recorded()
-        out = serving.Gathered(inner)
+        out = gathering.Gathered(inner)
         found = []
         for step in steps:
             step(out)
@@ -52,7 +52,7 @@ def test_pieces_of_a_turn_leave_together_and_in_order():
 
 
 def test_what_is_large_does_not_wait():
-    large = bytes(serving._GATHERED)
+    large = bytes(gathering._GATHERED)
     steps = [lambda out: out.write(b"a"), lambda out: out.write(large), lambda out: out.write(b"b")]
     assert told(*steps)[1:] == [[b"a" + large], [b"a" + large], [b"a" + large, b"b"]]
 

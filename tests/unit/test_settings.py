@@ -132,6 +132,22 @@ SAMPLES = {
     "authorizer": "http://localhost:3/,site.readers:decide",
     "archive_days": "0.5",
     "quotas": "files=7",
+    "max_connections": "31",
+    "max_requests": "32",
+    "max_url_kb": "33",
+    "max_head_kb": "34",
+    "max_body_kb": "35",
+    "max_instances": "36",
+    "max_answer_gb": "37.0",
+    "request_seconds": "3.5",
+    "idle_seconds": "3.75",
+    "stall_seconds": "4.25",
+    "answer_seconds": "4.75",
+    "drain_seconds": "5.25",
+    "drain_delay": "5.75",
+    "client_rate": "6.25",
+    "client_burst": "38",
+    "client_concurrency": "39",
 }
 
 
