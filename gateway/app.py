@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from gateway.cache.tiers import Tiers
 from gateway.catalog.reader import Reader
@@ -36,11 +38,13 @@ from gateway.services.viewer import Viewer
 from gateway.settings import GatewaySettings
 from gateway.telemetry.calls import Calls
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.refusals import Load
 from gateway.web.compression import Compression
 from gateway.web.context import Services
 from gateway.web.dispatch import Dispatcher
 from gateway.web.entities import fingerprint
 from gateway.web.errors import on_gateway_error, on_http_exception
+from gateway.web.limiting import Limiter, Limiting
 from gateway.web.middleware import RequestLog
 from gateway.web.repeats import Memory, Ready, Repeats
 from gateway.web.routes import resources, routes
@@ -131,8 +135,11 @@ def create_app(
         await compute.close()
 
     memory = Memory(library)
+    limiter = Limiter(settings, Load())
+    metrics.registry.register(limiter.load)
     app = Application(
         middleware=[
+            Middleware(Limiting, limiter=limiter, around=partial(_as_others, settings)),
             Middleware(Repeats, memory=memory),
             _cors(settings),
             Middleware(RequestLog),
@@ -141,7 +148,7 @@ def create_app(
         exception_handlers={GatewayError: on_gateway_error, HTTPException: on_http_exception},
     )
     app.router = Dispatcher(routes(), lifespan)
-    app.ready = memory.ready
+    app.ready = limiter.ready(memory.ready)
     app.limits = _limits(settings)
     app.parting = services.readiness.end
     app.state.services = services
@@ -164,6 +171,13 @@ def _limits(settings: GatewaySettings) -> Limits:
         queued=_QUEUED,
         connections=settings.max_connections,
     )
+
+
+def _as_others(settings: GatewaySettings, answer: ASGIApp) -> ASGIApp:
+    """``answer`` as those of the handlers go out: logged, and read by pages of other origins."""
+    cors = _cors(settings)
+    made: ASGIApp = cors.cls(RequestLog(answer), *cors.args, **cors.kwargs)
+    return made
 
 
 def _cors(settings: GatewaySettings) -> Middleware:

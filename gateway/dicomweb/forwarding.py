@@ -120,6 +120,31 @@ def resolve(
     return replace(found, prefix=_prefix(_list(headers.get(PREFIX, ""))[-depth:]))
 
 
+def client(peer: str | None, headers: Mapping[str, str], trusted: Sequence[Network]) -> str:
+    """The address of who asks: ``peer``, or whom the outermost trusted proxy says it came from.
+
+    What cannot be read tells nothing; then it is the proxy that asks.
+    """
+    found = peer or ""
+    if not headers or not _is_trusted(found, trusted):
+        return found
+    try:
+        if FORWARDED in headers:
+            chain = [entry.get("for", "") for entry in _entries(headers[FORWARDED])]
+        else:
+            chain = _list(headers.get(FOR, ""))
+    except InvalidRequest:
+        return found
+    for node in reversed(chain[-_MAX_PROXIES:]):
+        address = _address(node)
+        if address is None:
+            break
+        found = str(address)
+        if not _is_trusted(found, trusted):
+            break
+    return found
+
+
 def _depth(chain: Sequence[str], trusted: Sequence[Network]) -> int:
     """How many proxies are trusted: the peer, and those that each in turn says came before it."""
     depth = 1

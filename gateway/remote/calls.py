@@ -1,25 +1,41 @@
 """Every call to HealthImaging passes here: its turn, its tries, its errors."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from typing import Final, TypeVar
 
 from botocore.exceptions import ClientError
 
 from gateway.remote.api import NotNow, Urgency
+from gateway.remote.breaker import Breaker
 from gateway.remote.errors import FAILURES, Failure, Trouble, translate, trouble
 from gateway.remote.retries import Retries
 from gateway.remote.scheduler import Scheduler, Turn
+from gateway.telemetry.calls import Action
+
+_LEAST_SPEED: Final = 1_000_000  # bytes a second: what is large may take longer
 
 _Result = TypeVar("_Result")
 
 
 class Calls:
-    """Calls of one client."""
+    """Calls of one client.
 
-    def __init__(self, scheduler: Scheduler, retries: Retries) -> None:
+    An action that fails so many times ``in_row`` is left alone for a while; what takes longer than
+    ``slow`` seconds counts as a failure for that.
+    """
+
+    def __init__(
+        self, scheduler: Scheduler, retries: Retries, in_row: int = 0, slow: float = 10.0
+    ) -> None:
         self._scheduler = scheduler
         self._retries = retries
+        self._slow = slow
+        self._breakers: dict[str, Breaker] = defaultdict(partial(Breaker, in_row))
         self._running = 0
         self._ended: asyncio.Event | None = None
 
@@ -57,11 +73,12 @@ class Calls:
             raise RuntimeError("The client is closed")
         number, paid = 1, None
         while True:
+            self._breakers[action].check(urgency, time.monotonic())
             turn = await self._scheduler.turn(
                 action, urgency, again=number > 1, flow=flow, wanted=wanted
             )
             try:
-                result = await attempt()
+                result = await self._tried(action, attempt, urgency)
             except FAILURES as error:
                 turn.end()
                 paid = await self._after(error, number, action, urgency)
@@ -72,6 +89,48 @@ class Calls:
             else:
                 self._retries.succeeded(paid)
                 return result, turn
+
+    async def _tried(
+        self, action: str, attempt: Callable[[], Awaitable[_Result]], urgency: Urgency
+    ) -> _Result:
+        """The result of one try, from which it is learned how the action does."""
+        breaker, began = self._breakers[action], time.monotonic()
+        breaker.enter(urgency, began)
+        try:
+            result = await attempt()
+        except FAILURES as error:
+            self._learn(breaker, error)
+            raise
+        except BaseException:
+            breaker.leave()
+            raise
+        now = time.monotonic()
+        large = len(result) / _LEAST_SPEED if isinstance(result, bytes) else 0.0
+        if now - began > self._slow + large:
+            breaker.fail(now)
+        else:
+            breaker.succeed(now)
+        return result
+
+    @staticmethod
+    def _learn(breaker: Breaker, error: Failure) -> None:
+        if trouble(error) is Trouble.PASSING:
+            breaker.fail(time.monotonic())
+        elif isinstance(error, ClientError):
+            breaker.succeed(time.monotonic())  # it is there, and says no
+        else:
+            breaker.leave()
+
+    def broken(self, action: str) -> None:
+        """A result that had begun well has broken off."""
+        self._breakers[action].fail(time.monotonic())
+
+    def report(self) -> Iterable[Action]:
+        """What has become of calls so far."""
+        now = time.monotonic()
+        for one in self._scheduler.report():
+            breaker = self._breakers[one.name]
+            yield replace(one, breaker=breaker.state(now).value, opened=breaker.opened)
 
     async def _after(self, error: Failure, number: int, action: str, urgency: Urgency) -> Trouble:
         """Wait until it is time for another try after ``error``, or raise what it comes to."""

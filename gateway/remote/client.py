@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
@@ -58,7 +59,12 @@ class HealthImagingClient:
         limits = quotas.share(quotas.parse(settings.quotas), settings.workers)
         schedule = Schedule(limits, slots, settings.queue_seconds, time.monotonic())
         self._scheduler = Scheduler(schedule)
-        self._calls = Calls(self._scheduler, Retries(settings.max_attempts))
+        self._calls = Calls(
+            self._scheduler,
+            Retries(settings.max_attempts),
+            settings.breaker_failures,
+            settings.breaker_slow_seconds,
+        )
 
     async def _call(
         self, action: str, call: Callable[[], _Result], urgency: Urgency = Urgency.WAITING
@@ -144,7 +150,7 @@ class HealthImagingClient:
             flow=image_set_id,
             wanted=wanted,
         )
-        return _ArrivingFrame(answer, turn)
+        return _ArrivingFrame(answer, turn, partial(self._calls.broken, "GetImageFrame"))
 
     async def check(self, datastore_id: str) -> None:
         """Return if the data store is active."""
@@ -157,7 +163,7 @@ class HealthImagingClient:
 
     def report(self) -> Iterable[Action]:
         """What has become of the calls so far."""
-        return self._scheduler.report()
+        return self._calls.report()
 
     async def close(self) -> None:
         """End threads and connections; calls under way are waited for, open frames break off."""
@@ -168,8 +174,10 @@ class HealthImagingClient:
 
 
 class _ArrivingFrame:
-    def __init__(self, answer: Answer, turn: Turn) -> None:
+    def __init__(self, answer: Answer, turn: Turn, broken: Callable[[], None]) -> None:
         self.length = answer.length
+        self._broken = broken
+        self._left = False
         self._answer = answer
         self._turn = turn
 
@@ -178,11 +186,14 @@ class _ArrivingFrame:
             async for piece in self._answer.pieces():
                 yield piece
         except FAILURES as error:
+            if not self._left:
+                self._broken()
             raise translate(error, "GetImageFrame") from error
         finally:
             self._turn.end()
 
     async def aclose(self) -> None:
+        self._left = True
         self._answer.close()
         self._turn.end()
 

@@ -89,3 +89,23 @@ class LimitSettings(BaseSettings):
         le=1_000_000,
         description="Requests of one client under way in one process; 0 for any number.",
     )
+    breaker_failures: int = Field(
+        8,
+        ge=0,
+        le=1000,
+        description="Failures in a row after which an action of HealthImaging is left alone for a "
+        "while, and answered with 503 at once; 0 for never.",
+    )
+    breaker_slow_seconds: float = Field(
+        8.0,
+        gt=0,
+        le=300,
+        description="Seconds after which an answer of HealthImaging counts as a failure for that.",
+    )
+    stale_seconds: float = Field(
+        3600.0,
+        ge=0,
+        le=604_800,
+        description="Age up to which the last known list of a study's image sets is used while "
+        "HealthImaging is not available, with a Warning; 0 for never.",
+    )

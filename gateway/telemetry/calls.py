@@ -24,13 +24,16 @@ class Class:
 class Action:
     """The calls of one action: those that HealthImaging has throttled, and by class.
 
-    ``rate`` is how many a second are made at the most, as things stand.
+    ``rate`` is how many a second are made at the most, as things stand. ``breaker`` is 0 where they
+    are made, 1 where one is tried and 2 where none is; ``opened`` counts how often it came to that.
     """
 
     name: str
     rate: float
     throttled: int
     classes: Mapping[str, Class]
+    breaker: int = 0
+    opened: int = 0
 
 
 _HELP: Final = {
@@ -67,8 +70,19 @@ class Calls(Collector):
             "Calls a second that the gateway makes at the most: less for a while once throttled.",
             labels=["action"],
         )
+        breaker = GaugeMetricFamily(
+            "gateway_upstream_breaker",
+            "0 where calls are made, 2 where they are not because they fail, 1 where one is tried.",
+            labels=["action"],
+        )
+        opened = CounterMetricFamily(
+            "gateway_upstream_breaker_opened",
+            "How often calls began to be left alone because they fail.",
+            labels=["action"],
+        )
         for action in actions:
             throttled.add_metric([action.name], action.throttled)
             rate.add_metric([action.name], action.rate)
-        yield throttled
-        yield rate
+            breaker.add_metric([action.name], action.breaker)
+            opened.add_metric([action.name], action.opened)
+        yield from (throttled, rate, breaker, opened)

@@ -148,6 +148,9 @@ SAMPLES = {
     "client_rate": "6.25",
     "client_burst": "38",
     "client_concurrency": "39",
+    "breaker_failures": "40",
+    "breaker_slow_seconds": "6.5",
+    "stale_seconds": "41.0",
 }
 
 
