@@ -7,7 +7,7 @@ import httpx
 import pytest
 from hypothesis import settings
 
-from tests import files
+from tests import files, postgres
 from tests.running import Gateway, HealthImaging
 
 # Gateways that tests start have no catalog but where a test is about it.
@@ -70,3 +70,13 @@ def library(healthimaging):
     """Every importable file of the collection, imported; image set by path, and reasons."""
     good, bad = healthimaging.import_files(files.collection(), "collection")
     return files.Library(good, bad)
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """A PostgreSQL for catalogs, each of which has a database of its own."""
+    if not postgres.AVAILABLE:
+        pytest.skip(postgres.MISSING)
+    server = postgres.PostgresServer()
+    yield server
+    server.stop()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests import files, postgres
+from tests import files
 from tests.contract.keeping import Index
 from tests.running import Gateway
 
@@ -72,20 +72,10 @@ def hospital(healthimaging, gateway, tmp_path_factory):
     return Hospital(datastore_id, f"{gateway.url}/datastore/{datastore_id}", datasets)
 
 
-@pytest.fixture(scope="session")
-def catalog_server():
-    """A PostgreSQL for catalogs."""
-    if not postgres.AVAILABLE:
-        pytest.skip(postgres.MISSING)
-    server = postgres.PostgresServer()
-    yield server
-    server.stop()
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def opened(request, tmp_path):
     """Opens catalogs of data stores, each in a database of its own."""
-    server = request.getfixturevalue("catalog_server") if request.param == "postgresql" else None
+    server = request.getfixturevalue("postgres_server") if request.param == "postgresql" else None
     made, urls = [], []
 
     def open_(datastore_id, policy="merge"):

@@ -3,17 +3,6 @@
 import pytest
 
 from gateway.catalog.database import Database
-from tests import postgres
-
-
-@pytest.fixture(scope="session")
-def postgres_server():
-    """One server for all tests."""
-    if not postgres.AVAILABLE:
-        pytest.skip(postgres.MISSING)
-    server = postgres.PostgresServer()
-    yield server
-    server.stop()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
