@@ -32,7 +32,7 @@ def url(request, tmp_path):
     if getattr(request, "param", "sqlite") == "sqlite":
         yield f"sqlite:///{tmp_path / 'catalog' / 'catalog.sqlite'}"
         return
-    server = request.getfixturevalue("catalog_server")
+    server = request.getfixturevalue("postgres_server")
     url = server.create()
     yield url
     server.drop(url)
