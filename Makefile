@@ -8,11 +8,12 @@ DATA   ?= ./data
 SAMPLES ?=
 ROWS    ?=
 SEED    ?= 1
+URL     ?= http://127.0.0.1:$(PORT)/dicomweb
 SIZES   ?= 10000,100000,1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help run viewer serve healthimaging import test check fmt docs constraints clean bench bench-catalog \
-        bench-peers soak-catalog soak-queries helm
+TARGETS := $(shell sed -n 's/^\([a-z-]*\):.*\#\#.*/\1/p' $(MAKEFILE_LIST))
+.PHONY: $(TARGETS)
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -47,7 +48,7 @@ test: $(VENV)/.dev ## run every test
 check: $(VENV)/.dev ## check format, lint, types and the floors of the architecture
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy --strict gateway
+	$(BIN)/mypy --strict gateway conformance
 	$(BIN)/lint-imports --no-cache
 
 helm: $(VENV)/.dev ## lint the chart, render it over a matrix of values, and check every object
@@ -77,6 +78,13 @@ bench-catalog: $(VENV)/.dev ## measure searches over 10,000 to 1,000,000 studies
 bench-peers: ## install what make bench compares with: Orthanc, nginx and wrk from Debian
 	apt-get update -q
 	RUNLEVEL=1 apt-get install -q -y --no-install-recommends orthanc orthanc-dicomweb nginx-light wrk
+
+conformance: $(VENV)/.dev ## check any DICOMweb server (URL, and DATA: the originals that it holds)
+	@exec $(BIN)/python -m conformance '$(URL)' \
+	  $(if $(filter-out file,$(origin DATA)),--data '$(DATA)') --report conformance.html
+
+conformance-peers: $(VENV)/.dev ## check this gateway and Orthanc and write docs/conformance.md
+	@exec $(BIN)/python -m tests.conformance.peers
 
 constraints: ## pin the newest versions that pyproject.toml allows into constraints.txt
 	$(PYTHON) -m venv build/pins

@@ -48,14 +48,14 @@ def shared_member(element: Element, limit: int) -> bytes | None:
 def _element(
     tag: int, vr: str, value: Any, link: BulkLink | None, limit: int, at: str
 ) -> dict[str, Any]:
+    if not value:
+        return {"vr": vr}
     if vr == "SQ":
         items = [
             encode(item, link, limit, f"{at}{tags.hex8(tag)}/{number}/")
             for number, item in enumerate(value, 1)
         ]
         return {"vr": vr, "Value": items}
-    if not value:
-        return {"vr": vr}
     if vr in vrs.BYTES:
         if link is not None and bulkdata.is_large(vr, value, limit):
             return {"vr": vr, "BulkDataURI": link(at + tags.hex8(tag))}

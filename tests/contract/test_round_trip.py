@@ -147,10 +147,10 @@ def resolve(http, value):
 
 
 def normal(value, *, swapped=False):
-    """Without what PS3.18 and pydicom write differently: empty values among several, and words of
-    big-endian files, which pydicom does not swap."""
+    """Without what PS3.18 and pydicom write differently: empty values among several, sequences
+    without items, and words of big-endian files, which pydicom does not swap."""
     if isinstance(value, dict):
-        kept = {key: normal(item, swapped=swapped) for key, item in value.items()}
+        kept = {key: normal(item, swapped=swapped) for key, item in value.items() if item != []}
         if swapped and value.get("vr") == "OW" and "InlineBinary" in value:
             raw = np.frombuffer(base64.b64decode(value["InlineBinary"]), "<u2").byteswap()
             kept["InlineBinary"] = base64.b64encode(raw.tobytes()).decode()

@@ -31,8 +31,17 @@ def octets(count):
 @given(datasets.nested(gaps=False))
 def test_any_data_set_is_as_pydicom_writes_it(dataset):
     found = json.loads(orjson.dumps(jsonmodel.encode(padded(dataset))))
-    assert found == json.loads(to_pydicom(dataset).to_json())
+    assert found == without_empty(json.loads(to_pydicom(dataset).to_json()))
     assert list(found) == sorted(found)
+
+
+def without_empty(found):
+    """What pydicom writes, without the empty Value of sequences without items (F.2.5)."""
+    if isinstance(found, list):
+        return [without_empty(one) for one in found]
+    if not isinstance(found, dict):
+        return found
+    return {key: without_empty(one) for key, one in found.items() if one != []}
 
 
 @settings(max_examples=100, deadline=None)
@@ -68,7 +77,7 @@ def test_a_file_is_as_pydicom_writes_it(name):
         del dataset.PixelData
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        expected = json.loads(dataset.to_json())
+        expected = without_empty(json.loads(dataset.to_json()))
         found = jsonmodel.encode(from_pydicom(dataset))
     for attribute in expected.values():  # PS3.18 F.2.5 asks for null where pydicom writes ""
         if "" in attribute.get("Value", []):
@@ -76,7 +85,7 @@ def test_a_file_is_as_pydicom_writes_it(name):
     assert found == expected
 
 
-@pytest.mark.parametrize("vr", [vr for vr in VRS if vr != "SQ"])
+@pytest.mark.parametrize("vr", VRS)
 def test_no_value_no_value(vr):
     empty = "" if vr in ("OB", "OD", "OF", "OL", "OV", "OW", "UN") else []
     assert one(vr, empty) == {"vr": vr}

@@ -1,0 +1,140 @@
+"""Bulk data (PS3.18 10.4.1.1.5): every BulkDataURI leads to the value that it stands for."""
+
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import urljoin
+
+from conformance import mediatypes, values
+from conformance.context import Context
+from conformance.model import Answer, NotSupported, Severity
+from conformance.multipart import is_multipart
+from conformance.originals import PIXELS, Original
+from conformance.registry import check
+from conformance.values import Elsewhere, Tree
+
+_MOST: Final = 300
+_LARGEST: Final = 32 << 20
+_ANY: Final = (
+    'application/octet-stream, multipart/related; type="application/octet-stream", */*;q=0.5'
+)
+
+
+def _uris(
+    got: Tree, wanted: Tree, at: tuple[int, ...] = ()
+) -> Iterator[tuple[int, Elsewhere, values.Value]]:
+    """The bulk data of an instance, with the original's value where there is one."""
+    for tag, (vr, value) in got.items():
+        stored = wanted.get(tag, ("", ()))[1]
+        if value and isinstance(value[0], Elsewhere):
+            yield tag, value[0], stored
+        elif vr == "SQ":
+            items = stored if len(stored) == len(value) else ({},) * len(value)
+            for item, original in zip(value, items, strict=True):
+                if isinstance(item, dict):
+                    yield from _uris(item, original if isinstance(original, dict) else {})
+
+
+def _walk(context: Context) -> Iterator[tuple[Original, int, str, values.Value, Answer]]:
+    """Every BulkDataURI of the originals' metadata, absolute."""
+    for original in _alone(context)[: 5 * context.session.samples]:
+        answer = context.get(f"{original.address}/metadata")
+        if answer.ok:
+            for instance in context.json(answer)[:1]:
+                for tag, uri, stored in _uris(values.of_json(instance), original.tree):
+                    yield original, tag, urljoin(_base(answer), uri), stored, answer
+
+
+def _base(answer: Answer) -> str:
+    return answer.request.url.split("?", 1)[0]
+
+
+def _alone(context: Context) -> list[Original]:
+    return [files[0] for files in context.originals.by_uid.values() if len(files) == 1]
+
+
+def content(context: Context, answer: Answer) -> bytes:
+    """The value in an answer, in an envelope or not."""
+    if is_multipart(answer.header("content-type")):
+        parts = context.parts(answer)
+        return b"".join(part.content for part in parts)
+    return answer.body
+
+
+@check("bulkdata.uris", "Every BulkDataURI leads to a value", "PS3.18 10.4.1.1.5, F.2.6")
+def uris(context: Context) -> None:
+    """Each is followed, without a query and a guess."""
+    for number, (_, tag, url, _, _) in enumerate(_walk(context)):
+        if number < _MOST:
+            answer = context.get(url, accept=_accept(tag))
+            if context.expect(answer.status in (200, 206), f"The BulkDataURI of {tag:08X} is"
+                              f" answered {answer.status}", answer):  # fmt: skip
+                got = content(context, context.whole(answer))
+                context.expect(bool(got), f"The value of {tag:08X} is empty", answer)
+
+
+def _accept(tag: int) -> str:
+    return mediatypes.STORED if tag in PIXELS else _ANY
+
+
+@check("bulkdata.values", "Bulk data are the bytes of the original", "PS3.18 10.4.1.1.5, F.2.6",
+       originals=True)  # fmt: skip
+def same(context: Context) -> None:
+    """Little endian, padding apart; text is UTF-8."""
+    for number, (original, tag, url, stored, _) in enumerate(_walk(context)):
+        if number >= _MOST or tag in PIXELS or not stored:
+            continue
+        answer = context.get(url, accept=_accept(tag))
+        if answer.ok:
+            got = content(context, answer)
+            vr = original.tree.get(tag, ("", ()))[0]
+            if isinstance(stored[0], bytes):
+                equal = values.same("OB", got, stored[0])
+                context.expect(equal, f"The value of {tag:08X} ({vr}) is not the original's"
+                               f" ({len(got)} bytes, {len(stored[0])} stored)", answer)  # fmt: skip
+
+
+def _resource(context: Context, name: str) -> None:
+    [original] = context.need([one for one in _alone(context) if one.frames == 1][:1], "image")
+    answer = context.get(f"{original.address}/{name}", accept=mediatypes.STORED)
+    context.optional(answer, f"/{name} of an instance")
+    if context.succeeded(answer, 200, 206):
+        parts = context.parts(answer)
+        context.expect(bool(parts), "There are no parts", answer)
+        if name == "bulkdata":
+            located = all("content-location" in part.fields for part in parts)
+            context.expect(located, "A part has no Content-Location", answer)
+
+
+@check("bulkdata.instance", "All bulk data of an instance can be had at once, each with its"
+       " Content-Location", "PS3.18 10.4.1.1.5", Severity.MAY)  # fmt: skip
+def of_instance(context: Context) -> None:
+    """…/instances/{instance}/bulkdata."""
+    _resource(context, "bulkdata")
+
+
+@check("bulkdata.pixeldata", "The pixel data of an instance can be had at once",
+       "PS3.18 10.4.1.1.6", Severity.MAY)  # fmt: skip
+def pixeldata(context: Context) -> None:
+    """…/instances/{instance}/pixeldata."""
+    _resource(context, "pixeldata")
+
+
+@check("bulkdata.range", "A range of bytes of bulk data is those bytes", "PS3.18 10.4.1.1.5,"
+       " RFC 9110 14.2", Severity.MAY)  # fmt: skip
+def ranges(context: Context) -> None:
+    """Range is optional: 200 with the whole value is no mistake."""
+    for _, tag, url, _, _ in _walk(context):
+        whole = context.get(url, accept="application/octet-stream")
+        if tag in PIXELS or not whole.ok or is_multipart(whole.header("content-type")):
+            continue
+        if len(whole.body) < 4:
+            continue
+        part = context.whole(context.get(url, accept="application/octet-stream", range="bytes=1-2"))
+        if part.status == 200:
+            raise NotSupported("Range is ignored")
+        if context.succeeded(part, 206):
+            context.expect(part.body == whole.body[1:3], "Other bytes than asked for", part)
+            told = part.header("content-range")
+            right = told in (f"bytes 1-2/{len(whole.body)}", "bytes 1-2/*")
+            context.expect(right, f"Content-Range: {told}", part)
+        return
