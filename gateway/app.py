@@ -17,6 +17,7 @@ from gateway.connections import Limits
 from gateway.errors import GatewayError
 from gateway.remote.api import HealthImaging
 from gateway.remote.client import HealthImagingClient
+from gateway.services import bounds
 from gateway.services.answers import Answers
 from gateway.services.archives import Archives
 from gateway.services.bulkdata import BulkData
@@ -98,7 +99,7 @@ def create_app(
     compute = Compute(settings.decode_threads)
     frames = Frames(library, compute, settings.fetch_ahead)
     prefetch = Prefetch(library, settings)
-    instances = Instances(library, compute, settings.fetch_ahead)
+    instances = Instances(library, compute, settings.fetch_ahead, bounds.of(settings))
     rendered = Rendered(library, compute, settings, metrics)
     maker = fingerprint(settings)
     answers = Answers(tiers, maker)

@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from gateway import catalogs, demo, ohif, serving, workers
 from gateway.app import create_app
+from gateway.connections import Limits
 from gateway.emulator import identity, quotas
 from gateway.emulator.server import Server
 from gateway.errors import ConfigurationError, GatewayError
@@ -79,7 +80,8 @@ def _healthimaging(arguments: argparse.Namespace) -> int:
         _complain(sentence)
     mounts = dict(_mount(text) for text in arguments.mount)
     server = Server(settings, mounts)
-    running = serving.server(server.app, server.service.runner.interrupt)
+    interrupt, limits = server.service.runner.interrupt, Limits(resettable=True)
+    running = serving.server(server.app, interrupt, limits)
     serving.end_on_signals(running)
     demo.say(f"HealthImaging endpoint: {server.identity.endpoint_url}")
     if arguments.with_parent:
@@ -198,7 +200,7 @@ def _parser() -> argparse.ArgumentParser:
     emulator.add_argument("--latency", metavar="MS", help="milliseconds added to calls")
     emulator.add_argument(
         "--fault", action="append", default=[], metavar="ACTION:KIND[:rate=SHARE]",
-        help="inject a fault: error=CODE, slow=SPEED or truncate",
+        help="inject a fault: error=CODE, slow=SPEED, stall=SECONDS, truncate, reset",
     )  # fmt: skip
     emulator.add_argument(
         "--with-parent", action="store_true", help="end when standard input closes"

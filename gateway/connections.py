@@ -38,6 +38,9 @@ A client that has not read it yet may be about to send something: if the connect
 then, the client would be told of that instead.
 """
 
+RESET: Final = "gateway.reset"
+"""The name of the extension that resets the connection of a request."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -48,6 +51,7 @@ class Limits:
     be something to send. ``answer`` is the largest answer, ``queued`` how many requests may be sent
     before the first is answered, ``connections`` how many clients may have. ``drain_seconds`` is
     what is under way given at the end, ``drain_delay`` how long before that all goes on as ever.
+    Where it is ``resettable`` an application may call ``RESET``, of a scope's extensions.
     """
 
     url: float = math.inf
@@ -62,6 +66,7 @@ class Limits:
     drain_delay: float = 0.0
     queued: float = math.inf
     connections: float = math.inf
+    resettable: bool = False
 
 
 class _Phase(Enum):
@@ -266,6 +271,8 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
+        if self._limits.resettable:
+            cycle.scope["extensions"] = {RESET: cast("Any", self._out.abort)}
         self._moved = self.loop.time()
         self._begun_at = self._out.sent
         if self._watch.ending and not self.pipeline:

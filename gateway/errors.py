@@ -22,6 +22,10 @@ class InvalidRequest(GatewayError):
         return self.message
 
 
+class TooMuch(GatewayError):
+    """More is asked for than one request may retrieve; the message says how much that is."""
+
+
 class NotFound(GatewayError):
     """The study, series, instance, frame or data store asked for does not exist."""
 

@@ -106,13 +106,16 @@ class _Server(uvicorn.Server):
             await asyncio.sleep(0.1)
 
 
-def server(app: ASGIApp, before_end: Callable[[], None] | None = None) -> uvicorn.Server:
+def server(
+    app: ASGIApp, before_end: Callable[[], None] | None = None, limits: Limits | None = None
+) -> uvicorn.Server:
     """A uvicorn server for ``app``: no access log, because paths and queries name patients.
 
     ``before_end`` is called once it is told to end, before it stops listening. An application may
-    have ``limits`` for its connections, and a function ``parting`` that is called then as well.
+    have ``limits`` for its connections, where none are given here, and a function ``parting`` that
+    is called then as well.
     """
-    watch = Watch(getattr(app, "limits", None) or Limits())
+    watch = Watch(limits or getattr(app, "limits", None) or Limits())
     config = uvicorn.Config(
         app,
         loop="uvloop",

@@ -9,6 +9,11 @@ def _warning(text: str) -> str:
     return f'299 {AGENT} "{text}"'
 
 
+def stale() -> str:
+    """What is answered may have changed since: nothing newer can be had (RFC 7234 5.5.1)."""
+    return f'110 {AGENT} "Response is Stale"'
+
+
 def remaining(count: int) -> str:
     """There are ``count`` results behind those of this answer."""
     return _warning(f"There are {count} additional results that can be requested")

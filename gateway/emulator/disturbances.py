@@ -6,7 +6,7 @@ from typing import Final
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.emulator.injections import Slow, Truncated
+from gateway.emulator.injections import Reset, Slow, Truncated
 
 _BEATS: Final = 10  # pieces of a slow body per second, if they have a byte at least
 
@@ -18,7 +18,7 @@ class _BreakOff(Exception):
 class Disturbed(Response):
     """Another answer with its head unchanged and its body disturbed."""
 
-    def __init__(self, whole: Response, how: Slow | Truncated) -> None:
+    def __init__(self, whole: Response, how: Slow | Truncated | Reset) -> None:
         self._whole = whole
         self._how = how
         self.status_code = whole.status_code
@@ -27,6 +27,9 @@ class Disturbed(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer; one that breaks off is left unfinished, so that its connection ends."""
+        if isinstance(self._how, Reset):
+            scope["extensions"]["gateway.reset"]()
+            return
         passed: Send
         if isinstance(self._how, Slow):
             passed = _Slowly(receive, send, self._how.bytes_per_second)

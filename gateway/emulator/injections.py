@@ -1,7 +1,7 @@
-"""Faults that a setting asks for: errors, slow bodies and truncated bodies, by action and rate.
+"""Faults that a setting asks for: errors, stalls, slow and truncated bodies, by action and rate.
 
 A specification is ``ACTION:KIND[=VALUE][:rate=SHARE]``, as in ``GetImageFrame:error=503:rate=0.1``,
-``*:slow=64kB/s`` or ``GetImageSetMetadata:truncate``.
+``*:slow=64kB/s``, ``*:stall=10s``, ``GetImageFrame:reset`` or ``GetImageSetMetadata:truncate``.
 """
 
 import re
@@ -17,6 +17,7 @@ from gateway.errors import ConfigurationError
 SETTING: Final = "HEALTHIMAGING_FAULTS"
 
 _SPEED: Final = re.compile(r"([1-9]\d{0,11})(B|kB|MB)/s")
+_SECONDS: Final = re.compile(r"(\d{1,4}(?:\.\d{1,3})?)s")
 _UNITS: Final = {"B": 1, "kB": 1000, "MB": 1_000_000}
 _HTTP_ERROR: Final = re.compile(r"[45]\d\d")
 
@@ -47,7 +48,19 @@ class Truncated:
     """A body that ends in the middle, with the connection."""
 
 
-Kind = Error | Status | Slow | Truncated
+@dataclass(frozen=True, slots=True)
+class Stalled:
+    """An answer that begins after so many seconds of silence."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """No answer: the connection is reset."""
+
+
+Kind = Error | Status | Slow | Truncated | Stalled | Reset
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +122,18 @@ def _kind(specification: str, text: str) -> Kind:
             if speed is None:
                 raise _wrong(specification, "slow takes a speed such as 500B/s, 64kB/s or 2MB/s")
             return Slow(int(speed[1]) * _UNITS[speed[2]])
+        case "stall":
+            seconds = _SECONDS.fullmatch(value)
+            if seconds is None:
+                raise _wrong(specification, "stall takes seconds such as 10s or 0.5s")
+            return Stalled(float(seconds[1]))
         case "truncate" if not value:
             return Truncated()
+        case "reset" if not value:
+            return Reset()
         case _:
-            raise _wrong(specification, "its kind is not error=…, slow=… or truncate")
+            kinds = "error=…, slow=…, stall=…, truncate or reset"
+            raise _wrong(specification, f"its kind is not {kinds}")
 
 
 class Injections:

@@ -46,7 +46,10 @@ class Simulation:
                 raise Fault(struck.code, _INJECTED)
             case injections.Status():
                 return JSONResponse({"message": _INJECTED}, struck.status)
-            case injections.Slow() | injections.Truncated():
+            case injections.Stalled():
+                await asyncio.sleep(struck.seconds)
+                return await do()
+            case injections.Slow() | injections.Truncated() | injections.Reset():
                 return Disturbed(await do(), struck)
             case _:
                 assert_never(struck)

@@ -15,6 +15,7 @@ from gateway.imagesets.files import FileWriter
 from gateway.imagesets.forms import Forms, form_of
 from gateway.imagesets.heads import Heads
 from gateway.services.ahead import ordered
+from gateway.services.bounds import Bounds
 from gateway.services.compute import Compute
 from gateway.services.library import Library
 
@@ -41,7 +42,11 @@ class InstancesAnswer:
 class Instances:
     """The transaction, over a library."""
 
-    def __init__(self, library: Library, compute: Compute, ahead: int) -> None:
+    def __init__(
+        self, library: Library, compute: Compute, ahead: int, bounds: Bounds | None = None
+    ) -> None:
+        """``ahead`` frames are fetched before they are needed."""
+        self._bounds = bounds
         self._library = library
         self._compute = compute
         self._ahead = ahead
@@ -53,10 +58,14 @@ class Instances:
 
         Raises:
             NotFound: there are none.
+            TooMuch: there are more than one request may retrieve.
             NotAcceptable: no form that the client wants is available for all of them.
         """
         forms = Forms()
+        tally = self._bounds.begin() if self._bounds else None
         async for batch in self._library.batches(address):
+            if tally:
+                tally.add(batch)
             await self._compute.run(forms.add, batch)
         single = address.instance is not None
         chosen = representations.instances(

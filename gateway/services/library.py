@@ -61,7 +61,7 @@ class Library:
         )
         self._tiers = tiers or Tiers(settings, Metrics(CollectorRegistry()))
         self._arrivals = Arrivals(self._tiers.put)
-        self.studies = Studies(self._look_up, settings.search_ttl)
+        self.studies = Studies(self._look_up, settings.search_ttl, settings.stale_seconds)
         self._pinned: MemoryCache[Summary] = MemoryCache(_PINNED_BYTES, lambda _: _SUMMARY_BYTES)
 
     def search(
@@ -123,6 +123,12 @@ class Library:
             return Summary(image_set_id, version, 0.0, None, {})
         key = (datastore_id, image_set_id, version, self.moment() if as_of is None else as_of)
         return await self._pinned.get(key, fetch)
+
+    def is_stale(self, address: Address) -> bool:
+        """Whether what is at ``address`` may have changed long ago: HealthImaging is away."""
+        return address.image_set_id is None and self.studies.is_stale(
+            (address.datastore_id, address.study)
+        )
 
     async def held(self, address: Address) -> tuple[Summary, ...]:
         """The image sets that may hold what is at ``address``, the preferred first.

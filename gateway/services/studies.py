@@ -5,6 +5,9 @@ So what a search has found is what its metadata and frames are then read by. Wha
 is good for ``ttl`` seconds. For what is retrieved it goes on to be good, up to five times as long,
 while it is looked up anew in the background: nobody who scrolls waits for a search. A search
 of a client is never answered from anything older than ``ttl``.
+
+Only while HealthImaging is not available what was known last is good for longer, ``stale`` seconds
+since it was looked up: then ``is_stale`` says so of the study.
 """
 
 import asyncio
@@ -12,14 +15,14 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from cachetools import LRUCache
 
 from gateway.cache.memory import MemoryCache
 from gateway.cache.singleflight import SingleFlight
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, UpstreamUnavailable
 from gateway.remote.api import Summary, Urgency
 
 _BYTES: Final = 16 << 20
@@ -39,6 +42,7 @@ class _Listing:
 
     summaries: tuple[Summary, ...]
     begun: float
+    stale: bool = False
 
 
 class Studies:
@@ -47,10 +51,11 @@ class Studies:
     ``clock`` is in seconds, and never goes back.
     """
 
-    def __init__(self, look_up: LookUp, ttl: float) -> None:
+    def __init__(self, look_up: LookUp, ttl: float, stale: float = 0.0) -> None:
         self.clock: Callable[[], float] = time.monotonic
         self._look_up = look_up
         self._ttl = ttl
+        self._stale = stale
         self._latest: LRUCache[Study, _Listing] = LRUCache(_BYTES, _size)
         self._seen: MemoryCache[_Listing] = MemoryCache(_BYTES, _size)
         self._begun: dict[Study, float] = {}
@@ -67,7 +72,7 @@ class Studies:
         async def see() -> _Listing:
             known = self._latest.get(study)
             if known is None or self._age(known) >= _LONGEST * self._ttl:
-                return await self._anew(study)
+                return await self._anew_or_known(study)
             if self._age(known) >= self._ttl:
                 self._refresh(study)
             return known
@@ -78,12 +83,29 @@ class Studies:
         """The image sets of ``study``, looked up within the last ``ttl`` seconds."""
         known = self._latest.get(study)
         if known is None or self._age(known) >= self._ttl:
-            known = await self._anew(study)
+            known = await self._anew_or_known(study)
         return known.summaries
 
     async def now(self, study: Study) -> tuple[Summary, ...]:
         """The image sets of ``study``, looked up for this; what is retrieved next is read by it."""
-        return (await self._anew(study)).summaries
+        return (await self._anew_or_known(study)).summaries
+
+    def is_stale(self, study: Study) -> bool:
+        """Whether what is known of ``study`` is old, because nothing newer could be had."""
+        known = self._latest.get(study)
+        return known is not None and known.stale
+
+    async def _anew_or_known(self, study: Study) -> _Listing:
+        """What a search finds; what one found some time ago while HealthImaging is away."""
+        try:
+            return await self._anew(study)
+        except UpstreamUnavailable:
+            known = self._latest.get(study)
+            if known is None or self._age(known) >= self._stale:
+                raise
+            if not known.stale:
+                known = self._latest[study] = replace(known, stale=True)
+            return known
 
     def _age(self, known: _Listing) -> float:
         return self.clock() - known.begun

@@ -105,8 +105,9 @@ class HealthImagingSettings(BaseSettings):
     )
     faults: str = Field(
         "",
-        description="Faults to inject, separated by commas: `ACTION:error=…`, `ACTION:slow=…` or "
-        "`ACTION:truncate`, each with `:rate=SHARE` if it is not for every call.",
+        description="Faults to inject, separated by commas: `ACTION:error=…`, `ACTION:slow=…`, "
+        "`ACTION:stall=10s`, `ACTION:truncate`, `ACTION:reset`, each with `:rate=SHARE` if it is "
+        "not for every call.",
     )
     simulation_seed: int | None = Field(
         None, description="Makes faults and jitter the same in every run."

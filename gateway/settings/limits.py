@@ -30,8 +30,16 @@ class LimitSettings(BaseSettings):
         ge=1,
         description="Instances that one request may retrieve; more are refused with 413.",
     )
+    max_frames: int = Field(
+        2_000_000,
+        ge=1,
+        description="Frames that one request may retrieve; more are refused with 413.",
+    )
     max_answer_gb: float = Field(
-        256.0, gt=0, description="Largest answer in GiB; one that grows beyond is broken off."
+        256.0,
+        gt=0,
+        description="Largest answer in GiB, refused with 413 where frames that nothing "
+        "compresses would be larger; one that grows beyond is broken off.",
     )
     request_seconds: float = Field(
         20.0, gt=0, le=600, description="Seconds in which the head of a request, or body, comes."

@@ -207,6 +207,7 @@ async def _finished(request: Request, response: Response) -> Response:
     if not entity.tag and not isinstance(response, StreamingResponse):
         entity = replace(entity, tag=_made_tag(response))
     await _flag(request, response)
+    _tell_stale(request, response)
     response.raw_headers.append((b"vary", b"Accept"))
     response.raw_headers.append((b"cache-control", entity.cache.encode()))
     if entity.tag:
@@ -234,6 +235,18 @@ async def _flag(request: Request, response: Response) -> None:
         flags = {name: flags[name] for name in flags if name == instance.image_set_id}
     if flags:
         response.raw_headers.append((b"warning", warnings.not_primary().encode()))
+
+
+def _tell_stale(request: Request, response: Response) -> None:
+    """Say of what is stored of a study that it is not known to be the newest; frames never change.
+
+    Such an answer is not given again, as it has to be looked whether that is still so.
+    """
+    if "study" not in request.path_params or "frames" in request.path_params:
+        return
+    if context.services(request).library.is_stale(context.address(request)):
+        response.raw_headers.append((b"warning", warnings.stale().encode()))
+        request.scope.get("state", {}).pop("source", None)
 
 
 def _made_tag(response: Response) -> str:

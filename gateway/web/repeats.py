@@ -180,7 +180,10 @@ class Repeats:
         # What is looked up now is not looked up again where the request goes on.
         scope.setdefault("state", {})["as_of"] = moment
         try:
-            if await answer.source.ground.stands(self._library, moment):
+            ground = answer.source.ground
+            if await ground.stands(self._library, moment):
+                if self._library.is_stale(ground.address):
+                    return False  # the application knows how to say that, too
                 answer.moment = moment
                 return True
         except GatewayError:

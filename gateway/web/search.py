@@ -2,11 +2,12 @@
 
 import hashlib
 from dataclasses import replace
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.dicomweb import multipart, query as rules, representations
+from gateway.dicomweb import multipart, query as rules, representations, warnings
 from gateway.dicomweb.query import Level
 from gateway.dicomweb.representations import DICOM_XML
 from gateway.dicomweb.resources import check_uid
@@ -14,6 +15,8 @@ from gateway.services import results
 from gateway.services.search import JsonAnswer, SearchAnswer
 from gateway.web import context
 from gateway.web.streams import plain
+
+_STUDY_UID: Final = 0x0020000D
 
 
 async def studies(request: Request) -> Response:
@@ -34,7 +37,7 @@ async def instances(request: Request) -> Response:
 async def _search(request: Request, level: Level) -> Response:
     chosen = representations.documents(context.ranges(request), xml=True)
     datastore_id = context.datastore_id(request)
-    names = {"study": 0x0020000D, "series": 0x0020000E}
+    names = {"study": _STUDY_UID, "series": 0x0020000E}
     uids = {
         tag: check_uid(name, request.path_params[name])
         for name, tag in names.items()
@@ -54,6 +57,11 @@ async def _search(request: Request, level: Level) -> Response:
         response = plain(answer.content, chosen.media_type)
     for warning in answer.warnings:
         response.headers.append("Warning", warning)
+    named = query.matches.get((_STUDY_UID,), ())
+    library = context.services(request).library
+    alone = "study" not in request.path_params and len(named) == 1  # else it is said of the path
+    if alone and library.studies.is_stale((datastore_id, named[0])):
+        response.headers.append("Warning", warnings.stale())
     if answer.total is not None:
         response.headers["X-Total-Count"] = str(answer.total)
     return response

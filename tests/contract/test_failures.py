@@ -16,11 +16,11 @@ STUDY = "1.2.826.0.1.3680043.10.1.1"
 SERIES = f"{STUDY}.1"
 
 
-def four_slices(server, folder):
+def four_slices(server, folder, **settings):
     """A gateway that gives up quickly, before a server that is given a series of four slices."""
     paths = [files.write(folder / f"{n}.dcm", files.ct(n)) for n in range(1, 5)]
     server.import_files(paths, "four")
-    return Gateway(server, max_attempts=2)
+    return Gateway(server, max_attempts=2, **settings)
 
 
 @pytest.fixture

@@ -138,6 +138,7 @@ SAMPLES = {
     "max_head_kb": "34",
     "max_body_kb": "35",
     "max_instances": "36",
+    "max_frames": "42",
     "max_answer_gb": "37.0",
     "request_seconds": "3.5",
     "idle_seconds": "3.75",

@@ -3,7 +3,17 @@
 import pytest
 
 from gateway.emulator import faults, model
-from gateway.emulator.injections import Error, Injections, Rule, Slow, Status, Truncated, parse
+from gateway.emulator.injections import (
+    Error,
+    Injections,
+    Reset,
+    Rule,
+    Slow,
+    Stalled,
+    Status,
+    Truncated,
+    parse,
+)
 from gateway.errors import ConfigurationError
 
 
@@ -18,6 +28,9 @@ from gateway.errors import ConfigurationError
         ("GetImageSet:error=503", (Rule("GetImageSet", Status(503)),)),
         ("GetDICOMInstance:slow=500B/s", (Rule("GetDICOMInstance", Slow(500)),)),
         ("*:slow=64kB/s:rate=.5", (Rule("*", Slow(64_000), 0.5),)),
+        ("*:stall=10s:rate=0.5", (Rule("*", Stalled(10.0), 0.5),)),
+        ("*:stall=0.25s", (Rule("*", Stalled(0.25)),)),
+        ("GetImageFrame:reset", (Rule("GetImageFrame", Reset()),)),
         ("*:slow=2MB/s:rate=1", (Rule("*", Slow(2_000_000)),)),
         (
             "GetImageSetMetadata:truncate:rate=0.05, GetImageFrame:truncate",
@@ -54,6 +67,10 @@ def test_every_error_of_the_model_can_be_injected(name):
         ("GetImageFrame:slow", "slow takes a speed"),
         ("GetImageFrame:slow=0B/s", "slow takes a speed"),
         ("GetImageFrame:slow=10", "slow takes a speed"),
+        ("GetImageFrame:stall", "stall takes seconds"),
+        ("GetImageFrame:stall=s", "stall takes seconds"),
+        ("GetImageFrame:stall=-1s", "stall takes seconds"),
+        ("GetImageFrame:reset=1", "its kind is not"),
         ("GetImageFrame:truncate:rate=0", "the rate has to be"),
         ("GetImageFrame:truncate:rate=1.01", "the rate has to be"),
         ("GetImageFrame:truncate:rate=", "the rate has to be"),

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from gateway.errors import UpstreamUnavailable
+from gateway.errors import UpstreamDenied, UpstreamUnavailable
 from gateway.remote.api import NotNow, Summary, Urgency
 from gateway.services.studies import Studies
 
@@ -46,10 +46,10 @@ def clock(monkeypatch):
     return forward
 
 
-def run(scenario, ttl=TTL):
+def run(scenario, ttl=TTL, stale=0.0):
     async def main():
         remote = Remote()
-        studies = Studies(remote.look_up, ttl)
+        studies = Studies(remote.look_up, ttl, stale)
         try:
             return await scenario(studies, remote)
         finally:
@@ -214,3 +214,34 @@ def test_a_look_up_goes_on_where_its_asker_leaves(clock):
         assert len(remote.asked) == 1
 
     run(scenario)
+
+
+def test_what_was_known_is_good_while_nothing_newer_can_be_had(clock):
+    async def scenario(studies, remote):
+        assert len(await studies.recent(STUDY)) == 1
+        known = await studies.now(STUDY)
+        remote.failure = {WAITING: UpstreamUnavailable("away")}
+        clock(50)
+        for ask in (studies.recent, studies.now, lambda study: studies.at(study, 9)):
+            assert await ask(STUDY) == known
+            assert studies.is_stale(STUDY)
+        clock(11)
+        for ask in (studies.recent, studies.now, lambda study: studies.at(study, 10)):
+            with pytest.raises(UpstreamUnavailable):
+                await ask(STUDY)
+        remote.failure = {}
+        assert len(await studies.recent(STUDY)) > len(known)
+        assert not studies.is_stale(STUDY)
+
+    run(scenario, stale=60.0)
+
+
+def test_refusals_are_no_reason_to_use_what_is_old(clock):
+    async def scenario(studies, remote):
+        await studies.recent(STUDY)
+        remote.failure = {WAITING: UpstreamDenied("no")}
+        clock(50)
+        with pytest.raises(UpstreamDenied):
+            await studies.recent(STUDY)
+
+    run(scenario, stale=60.0)

@@ -184,7 +184,7 @@ CHANGES = {
 @pytest.mark.parametrize("policy", ["merge", "flag"])
 def test_what_has_changed_is_seen_at_the_next_moment(remote, change, policy):
     async def scenario():
-        ask = Asking(remote, image_set_policy=policy)
+        ask = Asking(remote, image_set_policy=policy, stale_seconds=0.0)
         before, _ = await ask()
         change(remote)
         assert same((await ask())[0], before)  # as every other request within the moment
