@@ -86,9 +86,11 @@ class Lines(logging.StreamHandler[TextIO]):
             waiting = []
             while self._waiting:  # also what comes meanwhile: nobody would come back to it
                 waiting.append(_line(*self._waiting.popleft()))
+            if not waiting:
+                super().flush()
+                return
             try:
-                if waiting:
-                    self.stream.write(b"".join(waiting).decode())
+                self.stream.write(b"".join(waiting).decode())
                 super().flush()
             except (OSError, ValueError):  # full, or closed
                 self.handleError(logging.makeLogRecord({"name": __name__}))
