@@ -55,6 +55,11 @@ helm: $(VENV)/.dev ## lint the chart, render it over a matrix of values, and che
 	$(BIN)/python -m tests.chart.tools helm schemas
 	$(BIN)/python -m pytest tests/chart
 
+image: $(VENV)/.dev ## lint the Dockerfile, and run what its build does here, without an engine
+	$(BIN)/python -m tests.chart.tools hadolint
+	build/tools/hadolint Dockerfile
+	IMAGE=1 $(BIN)/python -m pytest --timeout 900 tests/image
+
 fmt: $(VENV)/.dev ## format the code and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .

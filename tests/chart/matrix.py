@@ -78,6 +78,7 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
         GATEWAY_DECODE_THREADS=3,
         GATEWAY_PUBLIC_URL="https://elsewhere.example",
     ),
+    "time to drain": {"preStopSeconds": 15, "terminationGracePeriodSeconds": 300},
     "names": {"nameOverride": "pictures", "fullnameOverride": "g" * 63, "ingress": _TLS},
     "everything": {
         **settings(GATEWAY_QUOTAS="GetImageFrame=250", GATEWAY_TRUSTED_PROXIES="10.0.0.0/8"),
@@ -161,7 +162,7 @@ BAD: Final[dict[str, tuple[dict[str, Any], str]]] = {
     "no claim": ({"replicaCount": 1, "cache": {"kind": "claim"}}, "cache.existingClaim"),
     "less time than it drains": (
         {"terminationGracePeriodSeconds": 20},
-        "terminationGracePeriodSeconds must be 23 at least",
+        "terminationGracePeriodSeconds must be 35 at least",
     ),
     "two shared caches": (
         {

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gateway import serving
 from gateway.web.routes import OPERATIONS
 from tests.chart.rendering import Object
 
@@ -132,10 +131,9 @@ def nothing_is_privileged(objects: Sequence[Object]) -> None:
         }
 
 
-def there_is_time_to_drain(pod: Object, container: Object) -> None:
+def there_is_time_to_drain(pod: Object, container: Object, drain: float) -> None:
     paused = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-    needed = paused + serving.DRAIN_SECONDS + SUPERVISOR_SECONDS
-    assert pod["terminationGracePeriodSeconds"] > needed
+    assert pod["terminationGracePeriodSeconds"] > paused + drain + SUPERVISOR_SECONDS
 
 
 def everything(objects: Sequence[Object], account: str | None = None) -> None:

@@ -4,12 +4,14 @@ import json
 import os
 
 import pytest
+import yaml
 
+from gateway import serving
 from gateway.settings import GatewaySettings, load, unknown
 from tests.chart import relations
 from tests.chart.matrix import BAD, GOOD, KUBERNETES, MINIMAL, STORE
 from tests.chart.relations import containers, of_kind
-from tests.chart.rendering import helm, mistakes, render
+from tests.chart.rendering import CHART, helm, mistakes, render
 
 CASES = pytest.mark.parametrize("case", GOOD)
 _SECRET_VALUES = {
@@ -96,8 +98,10 @@ def test_the_gateway_takes_its_environment(case, monkeypatch):
         assert getattr(loaded, key.removeprefix("GATEWAY_").lower()) == value
     assert (loaded.host, loaded.port) == ("0.0.0.0", container["ports"][0]["containerPort"])
     [mount] = [one for one in container["volumeMounts"] if one["name"] == "cache"]
-    assert str(loaded.disk_cache_dir) == mount["mountPath"]
-    relations.there_is_time_to_drain(pod, container)
+    assert found["HOME"] == mount["mountPath"]  # where the catalog is without a disk cache
+    assert loaded.disk_cache_dir.is_relative_to(mount["mountPath"])
+    drain = getattr(loaded, "drain_seconds", None) or serving.DRAIN_SECONDS
+    relations.there_is_time_to_drain(pod, container, drain)
 
 
 def size_of(volume):
@@ -144,3 +148,15 @@ def test_wrong_values_are_refused_and_named(case):
     status, text = helm("template", "imaging", values=MINIMAL | values)
     assert status != 0
     assert told in text, json.dumps(values)
+
+
+def test_every_value_is_explained_and_has_a_default():
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    text = (CHART / "README.md").read_text()
+    known = json.loads((CHART / "values.schema.json").read_text())["properties"]
+    assert set(known) - {"global"} == set(values)
+    for name, value in values.items():
+        assert f"`{name}" in text, name
+        if "properties" in known[name] and isinstance(value, dict) and value:
+            for key in value:
+                assert f"`{name}.{key}`" in text or f"`.{key}`" in text, (name, key)

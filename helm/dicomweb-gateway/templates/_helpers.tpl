@@ -57,6 +57,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
+{{- /* Seconds to leave the service, to drain, and for a supervisor of workers to wait longer. */ -}}
+{{- define "gateway.leastGrace" -}}
+{{- $drain := default 20 (get .Values.settings "GATEWAY_DRAIN_SECONDS") -}}
+{{- $delay := default 0 (get .Values.settings "GATEWAY_DRAIN_DELAY") -}}
+{{- add (int .Values.preStopSeconds) (int (ceil $drain)) (int (ceil $delay)) 10 -}}
+{{- end -}}
+
 {{- define "gateway.check" -}}
 {{- $several := or .Values.autoscaling.enabled (gt (int .Values.replicaCount) 1) -}}
 {{- if eq .Values.cache.kind "claim" -}}
@@ -72,9 +79,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas) -}}
 {{ fail "autoscaling.minReplicas is more than autoscaling.maxReplicas" }}
 {{- end -}}
-{{- /* The server drains for ten seconds, and its supervisor waits five more. */ -}}
-{{- $least := add (int .Values.preStopSeconds) 18 -}}
-{{- if lt (int .Values.terminationGracePeriodSeconds) (int $least) -}}
+{{- $least := include "gateway.leastGrace" . -}}
+{{- if and .Values.terminationGracePeriodSeconds (lt (int .Values.terminationGracePeriodSeconds) (int $least)) -}}
 {{ fail (printf "terminationGracePeriodSeconds must be %d at least: preStopSeconds and the time to drain" (int $least)) }}
 {{- end -}}
 {{- end -}}

@@ -1,0 +1,1 @@
+"""The container's image, as far as no engine is needed."""
