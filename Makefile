@@ -10,6 +10,7 @@ ROWS    ?=
 SEED    ?= 1
 URL     ?= http://127.0.0.1:$(PORT)/dicomweb
 SIZES   ?= 10000,100000,1000000
+MINUTES ?= 60
 
 .DEFAULT_GOAL := help
 TARGETS := $(shell sed -n 's/^\([a-z-]*\):.*\#\#.*/\1/p' $(MAKEFILE_LIST))
@@ -72,6 +73,9 @@ bench: $(VENV)/.dev ## measure the gateway beside its peers and write docs/bench
 
 soak-catalog: $(VENV)/.dev ## kill the process that fills the catalog 50 times, and verify
 	@exec $(BIN)/python -m tests.soak --rounds 50
+
+soak-faults: $(VENV)/.dev ## load the gateway while HealthImaging fails in every way (MINUTES, SEED)
+	@exec $(BIN)/python -m tests.soak_faults --minutes '$(MINUTES)' --seed '$(SEED)'
 
 soak-queries: $(VENV)/.dev ## compare 10,000 random searches of the catalog with brute force (SEED)
 	CATALOG_QUERIES=10000 CATALOG_SEED='$(SEED)' \

@@ -272,7 +272,7 @@ class Connection(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
         if self._limits.resettable:
-            cycle.scope["extensions"] = {RESET: cast("Any", self._out.abort)}
+            cycle.scope["extensions"] = {RESET: cast("Any", self._reset)}
         self._moved = self.loop.time()
         self._begun_at = self._out.sent
         if self._watch.ending and not self.pipeline:
@@ -344,6 +344,12 @@ class Connection(HttpToolsProtocol):
             self._part()
         if task is not None:
             task.cancel()
+
+    def _reset(self) -> None:
+        """End the connection in the middle of whatever is under way."""
+        if self._running is not None:
+            self._running.disconnected = True
+        self._out.abort()
 
     def _say(self, status: int, detail: str) -> None:
         answer = problem(status, detail)
