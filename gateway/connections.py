@@ -29,6 +29,7 @@ from gateway.web.repeats import Ready
 
 _log: Final = logging.getLogger(__name__)
 
+_HTTP_PORT: Final = 80
 _MAX_FIELDS: Final = 128
 _LEAST_TAKEN: Final = 1024  # bytes: less than that, and the client has not moved
 _PARTING_SECONDS: Final = 1.0
@@ -238,9 +239,10 @@ class Connection(HttpToolsProtocol):
             url = httptools.parse_url(self.url)
         except httptools.HttpParserInvalidURLError:
             return _Refused(400, "The target is not a path")
-        port = b":%d" % url.port if url.port else b""
+        port = b":%d" % url.port if url.port and url.port != _HTTP_PORT else b""
         hosts = [value.lower() for name, value in self.headers if name == b"host"]
-        if not url.host or not url.path or hosts != [url.host.lower() + port]:
+        named = [one.removesuffix(b":%d" % _HTTP_PORT) for one in hosts]
+        if not url.host or not url.path or named != [url.host.lower() + port]:
             return _Refused(400, "The target is not a path on this host")
         return None
 

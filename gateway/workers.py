@@ -183,7 +183,7 @@ class Alone:
 
 
 def service(
-    sockets: Sequence[socket.socket], make: Make, level: str, drain: float = 10.0
+    sockets: Sequence[socket.socket], make: Make, level: str, drain: float = 20.0
 ) -> Alone | Supervisor:
     """What serves the application of ``make`` at the ``sockets``, one process each.
 

@@ -169,8 +169,8 @@ def test_what_could_be_read_in_two_ways_is_refused_in_one(port, name):
 
 
 def test_what_is_right_is_answered(port):
-    same = get("http://a/echo", CLOSE)
-    assert b"\r\n\r\n/echo connection,host" in told(port, same)[0]
+    for same in ("http://a/echo", "http://A:80/echo"):
+        assert b"\r\n\r\n/echo connection,host" in told(port, get(same, CLOSE))[0]
     found, _ = told(port, get(extra=b"Content-Length: 2\r\n") + b"xx" + get(extra=CLOSE))
     assert found.count(b"HTTP/1.1 200") == 2
     assert told(port, get(version=b"1.0"))[0].count(b" 200 ") == 1

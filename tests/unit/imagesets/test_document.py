@@ -3,6 +3,7 @@
 import copy
 import gzip
 import json
+import tracemalloc
 from contextlib import suppress
 from pathlib import Path
 
@@ -483,3 +484,17 @@ ORIGINAL = json.loads(DOCUMENTS["ct_2025"])
 
 def _key(at, step):
     return list(at)[step] if isinstance(step, int) and isinstance(at, dict) else step
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_document_that_unpacks_without_end_is_refused(monkeypatch, parts):
+    monkeypatch.setattr(document, "_MAX_DOCUMENT", 1 << 20)
+    bomb = b"".join(gzip.compress(b" " * (64 << 20)) for _ in range(parts))
+    assert len(bomb) < 1 << 18
+    tracemalloc.start()
+    try:
+        with pytest.raises(UpstreamInvalid):
+            document.parse(ID, bomb)
+        assert tracemalloc.get_traced_memory()[1] < 32 << 20
+    finally:
+        tracemalloc.stop()
