@@ -23,6 +23,7 @@ EXPECTED = {
     errors.InvalidRequest: 400,
     errors.NotFound: 404,
     errors.NotAcceptable: 406,
+    errors.TooMuch: 413,
     errors.ConfigurationError: 500,
     errors.CodecError: 500,
     errors.CatalogError: 503,
