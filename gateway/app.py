@@ -11,6 +11,8 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
+from gateway.auth import trails
+from gateway.auth.trail import Trail
 from gateway.cache.tiers import Tiers
 from gateway.catalog.reader import Reader
 from gateway.connections import Limits
@@ -37,9 +39,14 @@ from gateway.services.sync import Sync
 from gateway.services.uri import Uri
 from gateway.services.viewer import Viewer
 from gateway.settings import GatewaySettings
+from gateway.telemetry import tracing
 from gateway.telemetry.calls import Calls
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.refusals import Load
+from gateway.telemetry.requests import Requests
+from gateway.telemetry.tracing import Tracing
+from gateway.web import auditing, traces
+from gateway.web.auditing import Auditing
 from gateway.web.compression import Compression
 from gateway.web.context import Services
 from gateway.web.dispatch import Dispatcher
@@ -49,6 +56,7 @@ from gateway.web.limiting import Limiter, Limiting
 from gateway.web.middleware import RequestLog
 from gateway.web.repeats import Memory, Ready, Repeats
 from gateway.web.routes import resources, routes
+from gateway.web.traces import Traces
 
 _EXPOSED = (
     "Accept-Ranges",
@@ -123,10 +131,13 @@ def create_app(
         Viewer(settings.viewer_dir),
     )
 
+    traced, trail = tracing.made(settings), trails.made(settings, metrics, library.patient)
+
     @asynccontextmanager
     async def lifespan(_: Dispatcher) -> AsyncIterator[None]:
         sync.start()
-        yield
+        async with tracing.running(traced), trails.running(trail):
+            yield
         if catalog is not None:
             await catalog.close()
         await sync.close()
@@ -135,26 +146,35 @@ def create_app(
         await tiers.close()
         await compute.close()
 
-    memory = Memory(library)
-    limiter = Limiter(settings, Load())
-    metrics.registry.register(limiter.load)
+    memory = Memory(library, requests=metrics.requests)
+    limiter = _limiter(settings, metrics)
+    logged = partial(_as_others, settings, metrics.requests)
     app = Application(
         middleware=[
-            Middleware(Limiting, limiter=limiter, around=partial(_as_others, settings)),
+            *_watched(settings, traced, trail),
+            Middleware(Limiting, limiter=limiter, around=logged),
             Middleware(Repeats, memory=memory),
             _cors(settings),
-            Middleware(RequestLog),
+            Middleware(RequestLog, requests=metrics.requests),
             Middleware(Compression, run=compute.run, answers=answers),
         ],
         exception_handlers={GatewayError: on_gateway_error, HTTPException: on_http_exception},
     )
     app.router = Dispatcher(routes(), lifespan)
-    app.ready = limiter.ready(memory.ready)
+    app.ready = traces.ready(
+        auditing.ready(limiter.ready(memory.ready), trail, settings.trusted_proxies), traced
+    )
     app.limits = _limits(settings)
     app.parting = services.readiness.end
     app.state.services = services
     app.state.resources = resources()
     return app
+
+
+def _limiter(settings: GatewaySettings, metrics: Metrics) -> Limiter:
+    made = Limiter(settings, Load())
+    metrics.registry.register(made.load)
+    return made
 
 
 def _limits(settings: GatewaySettings) -> Limits:
@@ -174,11 +194,21 @@ def _limits(settings: GatewaySettings) -> Limits:
     )
 
 
-def _as_others(settings: GatewaySettings, answer: ASGIApp) -> ASGIApp:
+def _as_others(settings: GatewaySettings, requests: Requests, answer: ASGIApp) -> ASGIApp:
     """``answer`` as those of the handlers go out: logged, and read by pages of other origins."""
     cors = _cors(settings)
-    made: ASGIApp = cors.cls(RequestLog(answer), *cors.args, **cors.kwargs)
+    made: ASGIApp = cors.cls(RequestLog(answer, requests), *cors.args, **cors.kwargs)
     return made
+
+
+def _watched(
+    settings: GatewaySettings, traced: Tracing | None, trail: Trail | None
+) -> list[Middleware]:
+    """What sees every request and every answer, where it is on."""
+    found = [] if traced is None else [Middleware(Traces, tracing=traced)]
+    if trail is not None:
+        found.append(Middleware(Auditing, trail=trail, trusted=settings.trusted_proxies))
+    return found
 
 
 def _cors(settings: GatewaySettings) -> Middleware:

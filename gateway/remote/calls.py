@@ -1,6 +1,7 @@
 """Every call to HealthImaging passes here: its turn, its tries, its errors."""
 
 import asyncio
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
@@ -15,8 +16,13 @@ from gateway.remote.breaker import Breaker
 from gateway.remote.errors import FAILURES, Failure, Trouble, translate, trouble
 from gateway.remote.retries import Retries
 from gateway.remote.scheduler import Scheduler, Turn
-from gateway.telemetry.calls import Action
+from gateway.telemetry import tracing
+from gateway.telemetry.calls import Action, Tries
+from gateway.telemetry.tracing import Span
 
+_log: Final = logging.getLogger(__name__)
+
+_ROUTINE: Final = frozenset({"ResourceNotFoundException"})  # an answer rather than a failure
 _LEAST_SPEED: Final = 1_000_000  # bytes a second: what is large may take longer
 
 _Result = TypeVar("_Result")
@@ -36,6 +42,7 @@ class Calls:
         self._retries = retries
         self._slow = slow
         self._breakers: dict[str, Breaker] = defaultdict(partial(Breaker, in_row))
+        self._tries: dict[str, Tries] = {}
         self._running = 0
         self._ended: asyncio.Event | None = None
 
@@ -71,6 +78,7 @@ class Calls:
         """
         if self._ended is not None:
             raise RuntimeError("The client is closed")
+        attempt = self._watched(action, attempt)
         number, paid = 1, None
         while True:
             self._breakers[action].check(urgency, time.monotonic())
@@ -89,6 +97,30 @@ class Calls:
             else:
                 self._retries.succeeded(paid)
                 return result, turn
+
+    def _watched(
+        self, action: str, attempt: Callable[[], Awaitable[_Result]]
+    ) -> Callable[[], Awaitable[_Result]]:
+        """``attempt``, each try of which is measured and traced, and told if it failed."""
+        tries = self._tries.setdefault(action, Tries())
+        number = 0
+
+        async def watched() -> _Result:
+            nonlocal number
+            number += 1
+            began = time.perf_counter()
+            with tracing.calling(action, number) as span:
+                try:
+                    result = await attempt()
+                except FAILURES as error:
+                    tries.seconds.add(time.perf_counter() - began)
+                    tries.fail(trouble(error).value)
+                    _tell(error, action, number, span)
+                    raise
+            tries.seconds.add(time.perf_counter() - began)
+            return result
+
+        return watched
 
     async def _tried(
         self, action: str, attempt: Callable[[], Awaitable[_Result]], urgency: Urgency
@@ -129,8 +161,9 @@ class Calls:
         """What has become of calls so far."""
         now = time.monotonic()
         for one in self._scheduler.report():
-            breaker = self._breakers[one.name]
-            yield replace(one, breaker=breaker.state(now).value, opened=breaker.opened)
+            breaker, tries = self._breakers[one.name], self._tries.get(one.name, one.tries)
+            state = breaker.state(now).value
+            yield replace(one, breaker=state, opened=breaker.opened, tries=tries)
 
     async def _after(self, error: Failure, number: int, action: str, urgency: Urgency) -> Trouble:
         """Wait until it is time for another try after ``error``, or raise what it comes to."""
@@ -158,3 +191,18 @@ def _asked(error: Failure) -> float | None:
     headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     value = str(headers.get("x-amz-retry-after", ""))
     return int(value) / 1000 if value.isascii() and value.isdigit() else None
+
+
+def _tell(error: Failure, action: str, number: int, span: Span | None) -> None:
+    """Log a try that failed, with what AWS's support asks for; throttling is counted only."""
+    metadata = error.response.get("ResponseMetadata", {}) if isinstance(error, ClientError) else {}
+    code = type(error).__name__
+    if isinstance(error, ClientError):
+        code = str(error.response.get("Error", {}).get("Code", code))
+    request = str(metadata.get("RequestId", ""))
+    if span is not None and request:
+        span.note("aws.request_id", request)
+    if code in _ROUTINE or trouble(error) is Trouble.THROTTLED:
+        return
+    told = {"action": action, "attempt": number, "error": code, "aws_request": request}
+    _log.warning("upstream_failed", extra=told)

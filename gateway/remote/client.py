@@ -25,6 +25,7 @@ from gateway.remote.schedule import Schedule
 from gateway.remote.scheduler import Scheduler, Turn
 from gateway.remote.wire import Answer, Wire
 from gateway.settings import GatewaySettings
+from gateway.telemetry import tracing
 from gateway.telemetry.calls import Action
 
 _Result = TypeVar("_Result")
@@ -70,9 +71,14 @@ class HealthImagingClient:
         self, action: str, call: Callable[[], _Result], urgency: Urgency = Urgency.WAITING
     ) -> _Result:
         loop = asyncio.get_running_loop()
-        return await self._calls.make(
-            action, lambda: loop.run_in_executor(self._threads, call), urgency
-        )
+
+        async def attempt() -> _Result:
+            answer: Any = await loop.run_in_executor(self._threads, call)
+            tracing.replied(answer["ResponseMetadata"]["HTTPHeaders"])
+            found: _Result = answer
+            return found
+
+        return await self._calls.make(action, attempt, urgency)
 
     async def _post(
         self,

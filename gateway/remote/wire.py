@@ -14,6 +14,7 @@ from gateway.remote.endpoint import Endpoint
 from gateway.remote.errors import Unfinished
 from gateway.remote.signing import Request, Signer
 from gateway.remote.transport import Direct, Proxied, Response, Transport
+from gateway.telemetry import tracing
 
 _JSON: Final = {"Content-Type": "application/json"}
 _NOTHING: Final[dict[str, str]] = {}
@@ -48,6 +49,7 @@ class Wire:
         headers["Accept-Encoding"] = "identity"  # a document is kept as it is stored
         target = f"{path}?{query}" if query else path
         response = await self._transport.post(target, headers, body)
+        tracing.replied(response.headers)
         if response.status != HTTPStatus.OK:
             raise await self._error(response)
         return Answer(response)

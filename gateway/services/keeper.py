@@ -30,6 +30,7 @@ _DEEP_OVERLAP: Final = 60.0
 An image set may be found by searches only some time after the moment that it bears.
 """
 
+_COUNT_SECONDS: Final = 10.0
 _MOMENT: Final = 0.25  # seconds
 _LEAST_BETWEEN: Final = 60.0
 _SHARE: Final = 0.05  # of the time in which comparisons may run
@@ -65,6 +66,7 @@ class Keeper:
         self._pause = _RETRY_SECONDS
         self._woken = asyncio.Event()
         self._seen, self._seen_at = State(), 0.0
+        self._counted_at = -_COUNT_SECONDS
 
     async def state(self) -> State:
         """How far the catalog is."""
@@ -76,6 +78,13 @@ class Keeper:
             self.gauges.done = found.loading.done
             self.gauges.total = found.loading.total or self.gauges.total
         return found
+
+    async def measure(self) -> None:
+        """Have the gauges say how far the catalog is; whichever process fills it."""
+        await self.state()
+        if time.monotonic() - self._counted_at >= _COUNT_SECONDS:
+            self.gauges.image_sets = await self._read(self.feed.index.count)
+            self._counted_at = time.monotonic()
 
     async def recent(self) -> State:
         """The same, of a moment ago; whoever reads the catalog then sees for himself."""

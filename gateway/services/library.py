@@ -30,6 +30,7 @@ _PINNED_BYTES: Final = 1 << 20
 _SUMMARY_BYTES: Final = 2_000
 MAX_IMAGE_SETS: Final = 5_000
 _SERIES_UID: Final = "DICOMSeriesInstanceUID"
+_PATIENT_ID: Final = "DICOMPatientId"
 
 
 def by_preference(summaries: Iterable[Summary]) -> list[Summary]:
@@ -290,6 +291,14 @@ class Library:
     def kept_frame(self, datastore_id: str, image_set_id: str, frame_id: str) -> bytes | None:
         """The bytes of a frame as stored, if they are in memory."""
         return self._tiers.peek(keys.frame(datastore_id, image_set_id, frame_id))
+
+    def patient(self, datastore_id: str, study: str) -> str:
+        """The Patient ID of a study as its image sets were found last; empty if it is not known."""
+        for one in self.studies.known((datastore_id, study)):
+            found = one.tags.get(_PATIENT_ID)
+            if found:
+                return str(found)
+        return ""
 
     async def check(self, datastore_id: str) -> None:
         """Return if the data store can be read."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, UpstreamUnavailable
 from gateway.services.library import Library
 
 _SECONDS: Final = 3.0
@@ -22,7 +22,17 @@ class Readiness:
         self._progress = progress
         self._until = 0.0
         self._problem: str | None = None
+        self._away = self._was_ready = False
         self._ending = False
+
+    @property
+    def serves(self) -> bool:
+        """Whether requests are to be sent here though HealthImaging was away when last asked.
+
+        What the caches have is served then; it is the same for all gateways, and none of them
+        would be left.
+        """
+        return self._away and self._was_ready and not self._ending
 
     def end(self) -> None:
         """The gateway has been told to end: nothing new is to be sent to it."""
@@ -38,8 +48,8 @@ class Readiness:
         if time.monotonic() >= self._until:
             try:
                 await self._library.check(self._datastore_id)
-                self._problem = None
+                self._problem, self._away, self._was_ready = None, False, True
             except GatewayError as error:
-                self._problem = str(error)
+                self._problem, self._away = str(error), isinstance(error, UpstreamUnavailable)
             self._until = time.monotonic() + _SECONDS
         return self._problem

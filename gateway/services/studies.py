@@ -107,6 +107,11 @@ class Studies:
                 known = self._latest[study] = replace(known, stale=True)
             return known
 
+    def known(self, study: Study) -> tuple[Summary, ...]:
+        """The image sets of ``study`` as they were found last, if they are kept."""
+        found = self._latest.get(study)
+        return () if found is None else found.summaries
+
     def _age(self, known: _Listing) -> float:
         return self.clock() - known.begun
 

@@ -124,7 +124,7 @@ class Sync:
         """Have the metrics say how far the catalog is at this moment."""
         with suppress(CatalogError):
             for keeper in self._keepers.values():
-                await keeper.state()
+                await keeper.measure()
 
     async def status(self) -> list[str]:
         """How far the catalog is, in sentences."""

@@ -7,12 +7,14 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_settings import SettingsConfigDict
 
+from gateway.settings.audit import AuditSettings
 from gateway.settings.caches import CacheSettings
 from gateway.settings.healthimaging import HealthImagingSettings
 from gateway.settings.limits import LimitSettings
 from gateway.settings.pictures import PictureSettings
 from gateway.settings.searches import SearchSettings
 from gateway.settings.service import ServiceSettings
+from gateway.settings.telemetry import TelemetrySettings
 from gateway.settings.upstream import UpstreamSettings
 from gateway.settings.viewer import ViewerSettings
 
@@ -26,6 +28,8 @@ class SettingsError(ValueError):
 class GatewaySettings(
     ViewerSettings,
     LimitSettings,
+    TelemetrySettings,
+    AuditSettings,
     PictureSettings,
     SearchSettings,
     CacheSettings,

@@ -1,11 +1,18 @@
 """The calls to HealthImaging, for Prometheus: who waits for its turn, and what is admitted."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Final
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
+
+from gateway.telemetry.requests import Seconds
 
 _LABELS: Final = ["action", "class"]
 
@@ -18,6 +25,18 @@ class Class:
     started: int
     turned_away: int
     waited_seconds: float
+
+
+@dataclass(slots=True)
+class Tries:
+    """Tries of an action's calls: how long until each was answered, and what ``failed`` and why."""
+
+    seconds: Seconds = field(default_factory=Seconds)
+    failed: dict[str, int] = field(default_factory=dict)
+
+    def fail(self, trouble: str) -> None:
+        """One more has failed."""
+        self.failed[trouble] = self.failed.get(trouble, 0) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +53,7 @@ class Action:
     classes: Mapping[str, Class]
     breaker: int = 0
     opened: int = 0
+    tries: Tries = field(default_factory=Tries)
 
 
 _HELP: Final = {
@@ -86,3 +106,23 @@ class Calls(Collector):
             breaker.add_metric([action.name], action.breaker)
             opened.add_metric([action.name], action.opened)
         yield from (throttled, rate, breaker, opened)
+        yield from _tries(actions)
+
+
+def _tries(actions: Iterable[Action]) -> Iterator[Metric]:
+    seconds = HistogramMetricFamily(
+        "gateway_upstream_seconds",
+        "Seconds until HealthImaging had answered, or begun to, of each try, failed ones too.",
+        labels=["action"],
+    )
+    failed = CounterMetricFamily(
+        "gateway_upstream_failed",
+        "Tries that failed: throttled, or passing or lasting trouble.",
+        labels=["action", "trouble"],
+    )
+    for action in actions:
+        action.tries.seconds.tell(seconds, [action.name])
+        for trouble, count in list(action.tries.failed.items()):
+            failed.add_metric([action.name, trouble], count)
+    yield seconds
+    yield failed

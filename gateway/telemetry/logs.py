@@ -7,10 +7,14 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Final, TextIO
 
 import orjson
+
+REQUEST: Final[ContextVar[str | None]] = ContextVar("request", default=None)
+"""The request on whose behalf something is done; what is logged then names it."""
 
 _MOMENT: Final = 0.1  # seconds
 _MOST_WAITING: Final = 256  # lines
@@ -37,6 +41,9 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "event": record.getMessage(),
         }
+        request = REQUEST.get()
+        if request is not None:
+            line["request"] = request
         line |= {key: value for key, value in vars(record).items() if key not in _RESERVED}
         if record.exc_info and record.exc_info[1]:
             chain = list(_causes(record.exc_info[1]))

@@ -8,6 +8,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from gateway.telemetry.requests import Requests
+
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
 
@@ -43,7 +45,9 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         self._tiers = _Tiers()
+        self.requests = Requests()
         registry.register(self._tiers)
+        registry.register(self.requests)
 
     def tier(self, name: str, limit: int, held: Callable[[], int] | None = None) -> TierCounts:
         """The counts of the cache tier ``name``; ``held`` tells its bytes, where it knows them."""

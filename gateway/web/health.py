@@ -13,10 +13,13 @@ async def healthz(_: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """The gateway can serve; 503 with the reason where it cannot."""
-    problem = await context.services(request).readiness.problem()
+    """The gateway can serve, if only what it has; 503 with the reason where it cannot."""
+    readiness = context.services(request).readiness
+    problem = await readiness.problem()
     if problem is None:
         return JSONResponse({"status": "ready"})
+    if readiness.serves:
+        return JSONResponse({"status": "ready", "reason": problem})
     headers = {"Retry-After": "2"}
     return JSONResponse({"status": "not ready", "reason": problem}, 503, headers)
 

@@ -8,7 +8,8 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.telemetry import logs
+from gateway.telemetry import logs, tracing
+from gateway.telemetry.requests import Requests
 from gateway.web.errors import problem
 
 _log = logging.getLogger(__name__)
@@ -24,10 +25,11 @@ def identifier() -> str:
 
 
 def handler(scope: Scope) -> str | None:
-    """The name of the handler that a request was led to."""
+    """The name of the handler that a request was led to, or an answer that is given again."""
     endpoint = scope.get("endpoint")
     if endpoint is None:
-        return None
+        given: str | None = scope.get("handled")
+        return given
     return f"{endpoint.__module__.rpartition('.')[2]}.{endpoint.__qualname__}"
 
 
@@ -43,6 +45,8 @@ def log(
         "bytes": size,
         "seconds": round(time.perf_counter() - started, 4),
     }
+    if trace := tracing.trace():
+        fields["trace"] = trace
     logs.info(_log, "request", fields)
 
 
@@ -52,8 +56,9 @@ class RequestLog:
     Also says that answers may be embedded by pages of other origins, as viewers need it.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, requests: Requests | None = None) -> None:
         self._app = app
+        self._requests = requests or Requests()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -61,6 +66,7 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         request_id = identifier()
+        logs.REQUEST.set(request_id)
         started = time.perf_counter()
         status, size = 0, 0
 
@@ -83,4 +89,6 @@ class RequestLog:
             detail = "The gateway failed; its log has the details under this request's X-Request-Id"
             await problem(500, detail)(scope, receive, watched)
         finally:
-            log(request_id, scope["method"], handler(scope), status, size, started)
+            name = handler(scope)
+            self._requests.count(name, status, size, time.perf_counter() - started)
+            log(request_id, scope["method"], name, status, size, started)

@@ -27,6 +27,7 @@ from gateway.dicomweb import forwarding
 from gateway.errors import GatewayError
 from gateway.services.grounds import Ground
 from gateway.services.library import Library
+from gateway.telemetry.requests import Requests
 from gateway.web import context, middleware
 
 Find = Callable[[], bytes | None]
@@ -101,8 +102,11 @@ def found_at(scope: Scope, find: Find) -> None:
 class Memory:
     """The answers that are remembered, those not asked for again forgotten first."""
 
-    def __init__(self, library: Library, most: int = _MOST) -> None:
+    def __init__(
+        self, library: Library, most: int = _MOST, requests: Requests | None = None
+    ) -> None:
         self.library = library
+        self.requests = requests or Requests()
         self._most = most
         self._answers: OrderedDict[_Key, _Answer] = OrderedDict()
 
@@ -143,7 +147,9 @@ class Memory:
         if source.saw is not None:
             source.saw(context.viewer(scope))
         name = middleware.identifier()
+        scope["handled"] = answer.handler
         head = b"%bx-request-id: %b\r\n\r\n%b" % (answer.head, name.encode(), source.before)
+        self.requests.count(answer.handler, 200, answer.size, time.perf_counter() - started)
         middleware.log(name, "GET", answer.handler, 200, answer.size, started)
         return (head, content, source.after) if source.after else (head, content)
 
@@ -168,7 +174,8 @@ class Repeats:
             if content is not None and await self._stands(key, answer, scope):
                 if answer.source.saw is not None:
                     answer.source.saw(context.viewer(scope))
-                await _give(answer, content, send)
+                scope["handled"] = answer.handler
+                await self._give(answer, content, send)
                 return
         await self._first(key, scope, receive, send)
 
@@ -200,6 +207,20 @@ class Repeats:
             answer = heard.answer(source, middleware.handler(scope))
             if answer is not None:
                 self._memory.put(key, answer)
+
+    async def _give(self, answer: _Answer, content: bytes, send: Send) -> None:
+        started = time.perf_counter()
+        name = middleware.identifier()
+        headers = [*answer.headers, (b"x-request-id", name.encode())]
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            for piece in (answer.source.before, content):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": answer.source.after})
+        finally:
+            taken = time.perf_counter() - started
+            self._memory.requests.count(answer.handler, 200, answer.size, taken)
+            middleware.log(name, "GET", answer.handler, 200, answer.size, started)
 
 
 class _Heard:
@@ -246,19 +267,6 @@ def _is(body: bytes, before: bytes, content: bytes, after: bytes) -> bool:
     """Whether ``body`` is the three, which together are as long; without a copy."""
     start = body.startswith(before) and body.startswith(content, len(before))
     return start and body.endswith(after)
-
-
-async def _give(answer: _Answer, content: bytes, send: Send) -> None:
-    started = time.perf_counter()
-    name = middleware.identifier()
-    headers = [*answer.headers, (b"x-request-id", name.encode())]
-    try:
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        for piece in (answer.source.before, content):
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": answer.source.after})
-    finally:
-        middleware.log(name, "GET", answer.handler, 200, answer.size, started)
 
 
 def _key(scope: Scope) -> _Key | None:

@@ -4,6 +4,7 @@ import gzip
 import json
 import shutil
 import sqlite3
+import time
 from contextlib import closing, suppress
 
 import httpx
@@ -59,6 +60,30 @@ def test_healthimaging_away_is_503_and_comes_back(pair):
     assert server.known["endpoint_url"] == gateway.settings.endpoint_url
     assert len(httpx.get(f"{gateway.root}/studies", timeout=30).json()) == 1
     assert len(httpx.get(f"{series}/metadata", timeout=30).json()) == 4
+
+
+def test_healthimaging_away_leaves_the_gateway_alive_and_serving_what_it_has(fresh, tmp_path):
+    paths = [files.write(tmp_path / f"{n}.dcm", files.ct(n)) for n in range(1, 3)]
+    fresh.import_files(paths, "two")
+    gateway = Gateway(fresh, max_attempts=1, search_ttl=60)
+    try:
+        assert httpx.get(f"{gateway.url}/readyz").json() == {"status": "ready"}
+        study = f"{gateway.root}/studies/{STUDY}"
+        first = httpx.get(f"{study}/metadata", timeout=30)
+        sop = first.json()[0]["00080018"]["Value"][0]
+        frame = f"{study}/series/{SERIES}/instances/{sop}/frames/1"
+        kept = httpx.get(frame, timeout=30).content
+        fresh.kill()
+        time.sleep(3.1)  # that is how long what readiness has found is good
+        ready = httpx.get(f"{gateway.url}/readyz", timeout=30)
+        assert (ready.status_code, ready.json()["status"]) == (200, "ready")
+        assert "HealthImaging" in ready.json()["reason"]
+        assert httpx.get(f"{gateway.url}/healthz").status_code == 200
+        assert httpx.get(frame).content == kept
+        assert httpx.get(f"{study}/metadata").json() == first.json()
+        assert httpx.get(f"{gateway.root}/studies", timeout=30).status_code == 503
+    finally:
+        gateway.stop()
 
 
 def test_wrong_credentials_are_502_and_not_ready(fresh):

@@ -73,7 +73,23 @@ def test_a_failure_after_a_good_answer_is_noticed(clock):
     assert problems(state) == [None]
     remote.failures["check"] = UpstreamUnavailable("away")
     clock(3.1)
+    assert not state.serves
     assert problems(state) == ["away"]
+    assert state.serves  # what it has, once it was ready
+    state.end()
+    assert not state.serves
+
+
+@pytest.mark.parametrize("error", [UpstreamDenied("no permission"), UpstreamUnavailable("away")])
+def test_who_was_never_ready_or_lacks_permission_serves_nothing(clock, error):
+    remote = MemoryHealthImaging()
+    state = readiness(remote)
+    if isinstance(error, UpstreamDenied):
+        problems(state)
+        clock(3.1)
+    remote.failures["check"] = error
+    problems(state)
+    assert not state.serves
 
 
 def test_an_unknown_data_store_is_a_problem():
