@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from gateway.auth import trails
+from gateway.auth.access import Access, access
 from gateway.auth.trail import Trail
 from gateway.cache.tiers import Tiers
 from gateway.catalog.reader import Reader
@@ -19,7 +20,8 @@ from gateway.connections import Limits
 from gateway.errors import GatewayError
 from gateway.remote.api import HealthImaging
 from gateway.remote.client import HealthImagingClient
-from gateway.services import bounds
+from gateway.remote.permissions import Permissions
+from gateway.services import bounds, passthrough
 from gateway.services.answers import Answers
 from gateway.services.archives import Archives
 from gateway.services.bulkdata import BulkData
@@ -52,6 +54,7 @@ from gateway.web.context import Services
 from gateway.web.dispatch import Dispatcher
 from gateway.web.entities import fingerprint
 from gateway.web.errors import on_gateway_error, on_http_exception
+from gateway.web.guard import Guard, Guarding
 from gateway.web.limiting import Limiter, Limiting
 from gateway.web.middleware import RequestLog
 from gateway.web.repeats import Memory, Ready, Repeats
@@ -69,6 +72,7 @@ _EXPOSED = (
     "Frame-Columns",
     "Frame-Rows",
     "Retry-After",
+    "WWW-Authenticate",
     "Warning",
     "X-Request-Id",
     "X-Total-Count",
@@ -104,6 +108,7 @@ def create_app(
     sync = Sync(remote, where, settings, metrics)
     catalog = Cataloged(Reader(where.database), sync, settings) if where else None
     library.missed = sync.suspect
+    allowed = _access(settings, library)
     compute = Compute(settings.decode_threads)
     frames = Frames(library, compute, settings.fetch_ahead)
     prefetch = Prefetch(library, settings)
@@ -132,26 +137,25 @@ def create_app(
     )
 
     traced, trail = tracing.made(settings), trails.made(settings, metrics, library.patient)
+    parts = (catalog, sync, prefetch, library, tiers, compute, allowed)
 
     @asynccontextmanager
     async def lifespan(_: Dispatcher) -> AsyncIterator[None]:
         sync.start()
         async with tracing.running(traced), trails.running(trail):
             yield
-        if catalog is not None:
-            await catalog.close()
-        await sync.close()
-        await prefetch.close()
-        await library.close()
-        await tiers.close()
-        await compute.close()
+        for part in parts:
+            if part is not None:
+                await part.close()
 
-    memory = Memory(library, requests=metrics.requests)
+    guarding = Guarding(allowed) if allowed is not None else None
+    memory = Memory(library, requests=metrics.requests, guarding=guarding)
     limiter = _limiter(settings, metrics)
     logged = partial(_as_others, settings, metrics.requests)
     app = Application(
         middleware=[
             *_watched(settings, traced, trail),
+            *([Middleware(Guard, access=allowed)] if allowed is not None else []),
             Middleware(Limiting, limiter=limiter, around=logged),
             Middleware(Repeats, memory=memory),
             _cors(settings),
@@ -161,11 +165,13 @@ def create_app(
         exception_handlers={GatewayError: on_gateway_error, HTTPException: on_http_exception},
     )
     app.router = Dispatcher(routes(), lifespan)
-    app.ready = traces.ready(
-        auditing.ready(limiter.ready(memory.ready), trail, settings.trusted_proxies), traced
+    ready = auditing.ready(
+        memory.behind_guard(limiter.ready(memory.ready)), trail, settings.trusted_proxies
     )
+    app.ready = traces.ready(ready, traced)
     app.limits = _limits(settings)
     app.parting = services.readiness.end
+    app.state.access = allowed
     app.state.services = services
     app.state.resources = resources()
     return app
@@ -174,6 +180,15 @@ def create_app(
 def _limiter(settings: GatewaySettings, metrics: Metrics) -> Limiter:
     made = Limiter(settings, Load())
     metrics.registry.register(made.load)
+    return made
+
+
+def _access(settings: GatewaySettings, library: Library) -> Access | None:
+    """What guards the gateway; with pass-through, HealthImaging has to agree."""
+    made = access(settings)
+    if made is not None and settings.identity == "pass-through":
+        permissions = Permissions(settings)
+        made.heed(passthrough.verdicts(permissions, library), permissions.close)
     return made
 
 

@@ -1,12 +1,14 @@
-"""The command line: serve, demo, healthimaging, import, catalog, viewer, check."""
+"""The command line: serve, demo, healthimaging, import, catalog, viewer, check, key."""
 
 import argparse
 import asyncio
 import os
+import secrets
 import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from gateway import catalogs, demo, ohif, serving, workers
 from gateway.app import create_app
+from gateway.auth import apikeys
 from gateway.connections import Limits
 from gateway.emulator import identity, quotas
 from gateway.emulator.server import Server
@@ -50,7 +53,9 @@ def _serve(_: argparse.Namespace) -> int:
 
 
 def _gateway_settings() -> GatewaySettings:
-    settings: GatewaySettings = load(GatewaySettings)
+    # Links of one worker have to be good for all of them.
+    link_key = os.environ.get("GATEWAY_LINK_KEY") or secrets.token_urlsafe(32)
+    settings: GatewaySettings = load(GatewaySettings, link_key=link_key)
     logs.configure(settings.log_level)
     for sentence in unknown(GatewaySettings, os.environ):
         _complain(sentence)
@@ -173,6 +178,13 @@ def _catalog(arguments: argparse.Namespace) -> int:
             return catalogs.verify(settings, deep=arguments.deep)
 
 
+def _key(arguments: argparse.Namespace) -> int:
+    key, line = apikeys.make(arguments.name, arguments.grant, arguments.until)
+    demo.say(f"The key, which is shown only now:\n{key}")
+    demo.say(f"Its line of the file that GATEWAY_API_KEYS_FILE names:\n{line}")
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dicomweb-gateway", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -215,6 +227,15 @@ def _parser() -> argparse.ArgumentParser:
     viewer.add_argument("--into", type=Path, default=Path("build/viewer"), help="folder for it")
     viewer.add_argument("--archive", type=Path, help="its npm package, if npm cannot fetch it")
     add("check", _check, "check the settings and the way to the data store")
+    key = add("key", _key, "make a key for a machine, and its line of GATEWAY_API_KEYS_FILE")
+    key.add_argument("name", help="what the machine is called")
+    key.add_argument(
+        "--grant", action="append", required=True, metavar="DATASTORE:ACTIONS",
+        help="data store, default or *, and some of search,read,rendered,metrics",
+    )  # fmt: skip
+    key.add_argument(
+        "--until", type=date.fromisoformat, metavar="YYYY-MM-DD", help="last day of the key"
+    )
     return parser
 
 

@@ -70,3 +70,29 @@ class UpstreamDenied(UpstreamError):
 
 class UpstreamInvalid(UpstreamError):
     """HealthImaging answered with something that is not what its model promises."""
+
+
+@dataclass(eq=False)
+class Unauthenticated(GatewayError):
+    """Who asks has not proved who they are; ``error`` is a code of RFC 6750 3.1, if one applies."""
+
+    message: str
+    error: str = ""
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class Forbidden(GatewayError):
+    """Who asks is known, and may not have what is asked for."""
+
+
+@dataclass(eq=False)
+class IdentityUnavailable(GatewayError):
+    """It cannot be found out now who asks or what they may have; ``retry_after`` is in seconds."""
+
+    message: str
+    retry_after: int = 5
+
+    def __str__(self) -> str:
+        return self.message

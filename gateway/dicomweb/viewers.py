@@ -20,8 +20,17 @@ class Source:
     root: str
 
 
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Where the viewer has its users sign in, as which client, and what it asks for."""
+
+    issuer: str
+    client: str
+    scope: str
+
+
 def configuration(
-    sources: Sequence[Source], resources: Resource, path: str = "/"
+    sources: Sequence[Source], resources: Resource, path: str = "/", sign_in: SignIn | None = None
 ) -> dict[str, Any]:
     """What OHIF reads at its start; the first of ``sources`` is the one that it opens.
 
@@ -42,6 +51,21 @@ def configuration(
             }
             for one in sources
         ],
+        **({} if sign_in is None else {"oidc": [_oidc(sign_in)]}),
+    }
+
+
+def _oidc(sign_in: SignIn) -> dict[str, Any]:
+    """Authorization Code with PKCE; the addresses are below where the viewer is served."""
+    return {
+        "authority": sign_in.issuer,
+        "client_id": sign_in.client,
+        "redirect_uri": "/callback",
+        "post_logout_redirect_uri": "/logout-redirect.html",
+        "response_type": "code",
+        "scope": sign_in.scope,
+        "automaticSilentRenew": True,
+        "revokeAccessTokenOnSignout": True,
     }
 
 

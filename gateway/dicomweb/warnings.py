@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 AGENT = "dicomweb-gateway"
+_MORE = "additional results that can be requested"
 
 
 def _warning(text: str) -> str:
@@ -16,12 +17,17 @@ def stale() -> str:
 
 def remaining(count: int) -> str:
     """There are ``count`` results behind those of this answer."""
-    return _warning(f"There are {count} additional results that can be requested")
+    return _warning(f"There are {count} {_MORE}")
 
 
 def at_least(count: int) -> str:
     """There are ``count`` results behind those of this answer, and perhaps more."""
-    return _warning(f"There are at least {count} additional results that can be requested")
+    return _warning(f"There are at least {count} {_MORE}")
+
+
+def is_of_more(warning: str) -> bool:
+    """Whether ``warning`` is one of those that count results."""
+    return _MORE in warning
 
 
 def truncated(image_sets: int) -> str:

@@ -94,6 +94,16 @@ class Search:
         self._flights: SingleFlight[_Found] = SingleFlight(given_up=True)
         self._listings = Listings(settings.search_paging_seconds)
 
+    @property
+    def most(self) -> int:
+        """The most results of one answer."""
+        return self._max_results
+
+    @property
+    def reach(self) -> int:
+        """The most image sets that one search looks at."""
+        return self._max_image_sets
+
     async def run(
         self, datastore_id: str, query: Query, root: str, client: str = ""
     ) -> SearchAnswer:

@@ -10,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 from gateway.settings.audit import AuditSettings
 from gateway.settings.caches import CacheSettings
 from gateway.settings.healthimaging import HealthImagingSettings
+from gateway.settings.identity import IdentitySettings
 from gateway.settings.limits import LimitSettings
 from gateway.settings.pictures import PictureSettings
 from gateway.settings.searches import SearchSettings
@@ -26,6 +27,7 @@ class SettingsError(ValueError):
 
 
 class GatewaySettings(
+    IdentitySettings,
     ViewerSettings,
     LimitSettings,
     TelemetrySettings,

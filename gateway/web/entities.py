@@ -22,6 +22,7 @@ from gateway.dicomweb.conditions import Outcome
 from gateway.services import grounds
 from gateway.services.grounds import Ground
 from gateway.settings import GatewaySettings
+from gateway.settings.identity import IdentitySettings
 from gateway.settings.limits import LimitSettings
 from gateway.web import context, partial
 from gateway.web.errors import problem
@@ -49,6 +50,7 @@ _ELSEWHERE: Final = {
     "shared_cache_ttl",
     "shared_cache_max_value_mb",
     "shared_cache_timeout",
+    *IdentitySettings.model_fields,
     "viewer_dir",
     *LimitSettings.model_fields,
 }

@@ -8,15 +8,19 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.dicomweb import bearer
 from gateway.errors import (
     CatalogError,
     CodecError,
     ConfigurationError,
+    Forbidden,
     GatewayError,
+    IdentityUnavailable,
     InvalidRequest,
     NotAcceptable,
     NotFound,
     TooMuch,
+    Unauthenticated,
     UpstreamDenied,
     UpstreamError,
     UpstreamInvalid,
@@ -25,12 +29,15 @@ from gateway.errors import (
 
 STATUS: Final[dict[type[GatewayError], int]] = {
     InvalidRequest: 400,
+    Unauthenticated: 401,
+    Forbidden: 403,
     NotFound: 404,
     NotAcceptable: 406,
     TooMuch: 413,
     ConfigurationError: 500,
     CodecError: 500,
     CatalogError: 503,
+    IdentityUnavailable: 503,
     UpstreamUnavailable: 503,
     UpstreamDenied: 502,
     UpstreamInvalid: 502,
@@ -65,8 +72,13 @@ async def on_gateway_error(_: Request, error: Exception) -> Response:
         parameter=getattr(error, "parameter", None),
         available=list(getattr(error, "available", ())),
     )
-    if isinstance(error, UpstreamUnavailable):
+    if isinstance(error, UpstreamUnavailable | IdentityUnavailable):
         response.headers["Retry-After"] = str(error.retry_after)
+    elif isinstance(error, Unauthenticated):
+        response.headers[bearer.CHALLENGE] = bearer.challenge(error.error, str(error))
+    elif isinstance(error, Forbidden):
+        asked = bearer.challenge(bearer.INSUFFICIENT_SCOPE, str(error))
+        response.headers[bearer.CHALLENGE] = asked
     return response
 
 

@@ -117,7 +117,7 @@ async def _show(request: Request) -> Response:
         return problem(404, _NONE)
     base = context.base_url(request)
     text = _ROOTED.sub(rf"\1{urlsplit(base).path}{PATH}/", text)
-    headers = {**_ISOLATED, "Content-Security-Policy": _policy(text, base)}
+    headers = {**_ISOLATED, "Content-Security-Policy": _policy(text, base, _issuers(request))}
     return Response(text, headers={**headers, "Content-Type": _TYPES[".html"]})
 
 
@@ -131,7 +131,14 @@ _page: Final = served(_show, Freshness.MADE)
 _configuration: Final = served(_configure, Freshness.MADE)
 
 
-def _policy(page: str, base: str) -> str:
+def _issuers(request: Request) -> str:
+    """The origins at which users sign in."""
+    settings = context.services(request).settings
+    urls = settings.oidc_issuer.split(",") if settings.oidc_client_id else ()
+    return " ".join("{0.scheme}://{0.netloc}".format(urlsplit(url.strip())) for url in urls)
+
+
+def _policy(page: str, base: str, issuers: str) -> str:
     """What the page may load and run: itself, what it makes, and its own inline scripts."""
     scripts = " ".join(f"'sha256-{_digest(script)}'" for script in _INLINE.findall(page))
     origin = "{0.scheme}://{0.netloc}".format(urlsplit(base))
@@ -143,8 +150,8 @@ def _policy(page: str, base: str) -> str:
         "font-src": "'self' data:",
         "media-src": "'self' blob:",
         "worker-src": "'self' blob:",
-        "connect-src": f"'self' {origin} blob: data:",
-        "frame-src": "'self' blob:",
+        "connect-src": f"'self' {origin} {issuers} blob: data:",
+        "frame-src": f"'self' {issuers} blob:",
         "object-src": "'self' blob:",
         "base-uri": "'self'",
         "form-action": "'self'",

@@ -10,7 +10,9 @@ from starlette.responses import HTMLResponse, Response
 from gateway.dicom import jsonmodel
 from gateway.dicomweb.query import Level, Query
 from gateway.errors import GatewayError
-from gateway.web import context
+from gateway.services.search import SearchAnswer
+from gateway.services.sifting import sift
+from gateway.web import context, guard
 from gateway.web.ohif import PATH
 
 _SHOWN: Final = 100
@@ -44,7 +46,7 @@ async def index(request: Request) -> Response:
         return _page(root, viewer, f"<p>Not ready: {escape(problem)}</p>", 503)
     query = Query(Level.STUDY, include=frozenset({(0x00081030,)}), limit=_SHOWN)
     try:
-        answer = await services.search.run(services.settings.datastore_id, query, root)
+        answer = await _found(request, query, root)
     except GatewayError as error:
         return _page(root, viewer, f"<p>{escape(str(error))}</p>", 503)
     notes = "".join(f"<p>{escape(text)}</p>" for text in await services.sync.status())
@@ -56,6 +58,15 @@ def _viewer(request: Request) -> str | None:
     """The address of the viewer, if it is installed."""
     installed = context.services(request).viewer.installed()
     return f"{context.base_url(request)}{PATH}/" if installed else None
+
+
+async def _found(request: Request, query: Query, root: str) -> SearchAnswer:
+    services = context.services(request)
+    datastore_id = services.settings.datastore_id
+    sieve = guard.sieve(request, datastore_id)
+    if sieve is None:
+        return await services.search.run(datastore_id, query, root)
+    return await sift(services.search, datastore_id, query, root, "", sieve)
 
 
 def _page(root: str, viewer: str | None, body: str, status: int = 200) -> Response:

@@ -7,6 +7,8 @@ not remembered, which are in a cache of bounded size already.
 An answer may be given again as long as all that it follows from is the same:
 
 - the request: path, query, and every header that any part of the gateway reads, are the key;
+- who asks: that decides whether they may have the answer, which is looked at every time, and
+  nothing of what is in it;
 - the settings and the program: they do not change while it runs;
 - the image sets at the address and their versions: looked up anew after each moment of the library,
   as for any other request, and compared with those that the answer was made of;
@@ -23,12 +25,14 @@ from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.auth.grants import Place
 from gateway.dicomweb import forwarding
 from gateway.errors import GatewayError
 from gateway.services.grounds import Ground
 from gateway.services.library import Library
 from gateway.telemetry.requests import Requests
-from gateway.web import context, middleware
+from gateway.web import context, guard, middleware
+from gateway.web.guard import Guarding
 
 Find = Callable[[], bytes | None]
 """Gives the content of an answer as long as it is kept."""
@@ -47,7 +51,7 @@ _MOST: Final = 16_384  # answers; each takes a kilobyte or two
 _LONGEST: Final = 2_048  # bytes of a path, a query or a header of a request that is remembered
 _FORWARDED: Final = frozenset(name.lower().encode() for name in forwarding.HEADERS)
 _DECISIVE: Final = _FORWARDED | {
-    b"accept", b"accept-charset", b"accept-encoding", b"authorization", b"host", b"origin",
+    b"accept", b"accept-charset", b"accept-encoding", b"host", b"origin",
 }  # fmt: skip
 _CONDITIONAL: Final = frozenset(
     {b"if-match", b"if-modified-since", b"if-none-match", b"if-range", b"if-unmodified-since",
@@ -84,6 +88,7 @@ class _Answer:
     size: int
     handler: str | None
     moment: int
+    place: Place | None
     used: bool = False
 
 
@@ -103,15 +108,24 @@ class Memory:
     """The answers that are remembered, those not asked for again forgotten first."""
 
     def __init__(
-        self, library: Library, most: int = _MOST, requests: Requests | None = None
+        self,
+        library: Library,
+        most: int = _MOST,
+        requests: Requests | None = None,
+        guarding: Guarding | None = None,
     ) -> None:
         self.library = library
         self.requests = requests or Requests()
+        self.guarding = guarding
         self._most = most
         self._answers: OrderedDict[_Key, _Answer] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._answers)
+
+    def behind_guard(self, ready: Ready) -> Ready:
+        """``ready`` for those whom the guard knows, if there is one."""
+        return self.guarding.ready(ready) if self.guarding is not None else ready
 
     def get(self, key: _Key) -> _Answer | None:
         """The answer to a request."""
@@ -140,6 +154,8 @@ class Memory:
         answer = self.get(key) if key else None
         if answer is None or answer.moment != self.library.moment():
             return None
+        if self.guarding is not None and not self.guarding.settled(scope, answer.place):
+            return None
         source = answer.source
         content = source.find()
         if content is None:
@@ -161,6 +177,7 @@ class Repeats:
         self._app = app
         self._memory = memory
         self._library = memory.library
+        self._guarding = memory.guarding
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -171,7 +188,8 @@ class Repeats:
         answer = self._memory.get(key)
         if answer is not None:
             content = answer.source.find()
-            if content is not None and await self._stands(key, answer, scope):
+            allowed = self._guarding is None or await self._guarding.allows(scope, answer.place)
+            if content is not None and allowed and await self._stands(key, answer, scope):
                 if answer.source.saw is not None:
                     answer.source.saw(context.viewer(scope))
                 scope["handled"] = answer.handler
@@ -204,7 +222,7 @@ class Repeats:
         await self._app(scope, receive, heard)
         source = scope.get("state", {}).get("source")
         if isinstance(source, Source) and source.ground.is_firm:
-            answer = heard.answer(source, middleware.handler(scope))
+            answer = heard.answer(source, middleware.handler(scope), guard.place(scope))
             if answer is not None:
                 self._memory.put(key, answer)
 
@@ -245,7 +263,7 @@ class _Heard:
             self._size += len(piece)
         await self._send(message)
 
-    def answer(self, source: Source, handler: str | None) -> _Answer | None:
+    def answer(self, source: Source, handler: str | None, place: Place | None) -> _Answer | None:
         """What is to be remembered, if it was the content of ``source`` that went out."""
         content = source.find()
         if not content or self._headers is None or not self._whole:
@@ -260,7 +278,7 @@ class _Heard:
             headers.append((b"content-length", b"%d" % self._size))  # which is known by now
         head = b"".join(b"%b: %b\r\n" % line for line in headers)
         moment = source.ground.address.as_of or 0
-        return _Answer(headers, head, source, self._size, handler, moment)
+        return _Answer(headers, head, source, self._size, handler, moment, place)
 
 
 def _is(body: bytes, before: bytes, content: bytes, after: bytes) -> bool:

@@ -14,8 +14,10 @@ from gateway.web import (
     capabilities,
     entities,
     frames,
+    guard,
     health,
     instances,
+    links,
     metadata,
     ohif,
     pages,
@@ -31,7 +33,9 @@ from gateway.web.transactions import (
     CAPABILITIES,
     FRAMES,
     INSTANCES,
+    LINK,
     METADATA,
+    METRICS,
     PAGE,
     PIXEL_DATA,
     RENDERED,
@@ -118,7 +122,8 @@ OPERATIONS: Final = (
     Transaction("/wado", uri.wado, URI, "Instance by Query"),
     Transaction("/healthz", health.healthz, STATE, "Liveness"),
     Transaction("/readyz", health.readyz, STATE, "Readiness"),
-    Transaction("/metrics", health.metrics, STATE, "Metrics"),
+    Transaction("/metrics", health.metrics, METRICS, "Metrics"),
+    Transaction("/links", links.links, LINK, "Links"),
     Transaction("/ohif/app-config.js", viewers.script, VIEWER, "OHIF's Configuration"),
     Transaction("/ohif/app-config.json", viewers.document, VIEWER, "OHIF's Configuration"),
     Transaction("/ohif/dicomweb.json", viewers.proxied, VIEWER, "OHIF's Data Source"),
@@ -142,7 +147,8 @@ def routes() -> list[Route]:
 
 
 def _operation(line: Transaction) -> Route:
-    handler = entities.served(line.handler, line.kind.freshness)
+    served = entities.served(line.handler, line.kind.freshness)
+    handler = guard.guarded(served, line.kind.action)
     return Route(line.path, handler, methods=[line.method])
 
 
@@ -163,4 +169,4 @@ def _route(path: str, handler: Handler, kind: Kind, described: Handler) -> Route
     async def answer(request: Request) -> Response:
         return await (described if request.method == "OPTIONS" else served)(request)
 
-    return Route(path, answer, methods=_METHODS)
+    return Route(path, guard.guarded(answer, kind.action), methods=_METHODS)

@@ -13,7 +13,8 @@ from gateway.dicomweb.representations import DICOM_XML
 from gateway.dicomweb.resources import check_uid
 from gateway.services import results
 from gateway.services.search import JsonAnswer, SearchAnswer
-from gateway.web import context
+from gateway.services.sifting import sift
+from gateway.web import context, guard
 from gateway.web.streams import plain
 
 _STUDY_UID: Final = 0x0020000D
@@ -49,7 +50,15 @@ async def _search(request: Request, level: Level) -> Response:
     service = context.services(request).search
     wanted = datastore_id, query, context.root(request), str(context.viewer(request.scope))
     answer: SearchAnswer | JsonAnswer
-    if chosen.media_type == DICOM_XML:
+    sieve = guard.sieve(request, datastore_id)
+    if sieve is not None:
+        answer = await sift(service, *wanted, sieve)
+        if chosen.media_type == DICOM_XML:
+            response = _parts(await service.encode(answer.results, results.dicom_xml))
+        else:
+            content = await service.encode(answer.results, results.dicom_json)
+            response = plain(content, chosen.media_type)
+    elif chosen.media_type == DICOM_XML:
         answer = await service.run(*wanted)
         response = _parts(await service.encode(answer.results, results.dicom_xml))
     else:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from gateway.auth.grants import Action
 from gateway.codecs.encoders import ENCODERS
 from gateway.dicom import transfer_syntaxes as ts
 from gateway.dicom.tags import by_tag
@@ -24,13 +25,17 @@ from gateway.web.entities import Freshness
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What transactions have in common; the first of ``media_types`` is the default."""
+    """What transactions have in common; the first of ``media_types`` is the default.
+
+    ``action`` is what has to be granted to whoever asks; None where anybody may.
+    """
 
     clause: str
     freshness: Freshness
     media_types: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     verb: str = "Retrieve"
+    action: Action | None = Action.READ
 
 
 def _forms(syntaxes: Iterable[str], *, single: bool) -> tuple[str, ...]:
@@ -107,13 +112,18 @@ INSTANCES: Final = Kind(
 )
 METADATA: Final = Kind("10.4.1.1.2", Freshness.STORED, (DICOM_JSON, JSON, _IN_XML), _COMMON)
 RENDERED: Final = Kind(
-    "10.4.1.1.3", Freshness.RELATED, (*renditions.STILLS, *_DOCUMENTS), (*_COMMON, *_RENDERED)
+    "10.4.1.1.3",
+    Freshness.RELATED,
+    (*renditions.STILLS, *_DOCUMENTS),
+    (*_COMMON, *_RENDERED),
+    action=Action.RENDERED,
 )
 THUMBNAIL: Final = Kind(
     "10.4.1.1.4",
     Freshness.RELATED,
     renditions.STILLS,
     (*_COMMON, Parameter("viewport", "Columns and rows of the picture.")),
+    action=Action.RENDERED,
 )
 BULK_DATA: Final = Kind("10.4.1.1.5", Freshness.STORED, _BULK, _COMMON)
 PIXEL_DATA: Final = Kind(
@@ -129,16 +139,25 @@ FRAMES: Final = Kind(
 
 def _search(level: frozenset[int]) -> Kind:
     parameters = (*_COMMON, *_SEARCH, *_keys(level - {attributes.SPECIFIC_CHARACTER_SET}))
-    return Kind("10.6", Freshness.MADE, (DICOM_JSON, JSON, _IN_XML), parameters, "Search For")
+    media_types = (DICOM_JSON, JSON, _IN_XML)
+    return Kind("10.6", Freshness.MADE, media_types, parameters, "Search For", Action.SEARCH)
 
 
 SEARCH_STUDIES: Final = _search(attributes.STUDY | attributes.COMPUTED_OF_STUDY)
 SEARCH_SERIES: Final = _search(attributes.SERIES | attributes.COMPUTED_OF_SERIES)
 SEARCH_INSTANCES: Final = _search(attributes.INSTANCE | attributes.COMPUTED_OF_INSTANCE)
 
-CAPABILITIES: Final = Kind("8.9", Freshness.MADE, MEDIA_TYPES)
-PAGE: Final = Kind("", Freshness.MADE, ("text/html",))
-URI: Final = Kind("9", Freshness.MADE, (*renditions.STILLS, DICOM, *_DOCUMENTS), _URI)
-VIEWER: Final = Kind("", Freshness.MADE, ("text/javascript", "application/json"))
-SITE: Final = Kind("", Freshness.OWN, ("text/html",))
-STATE: Final = Kind("", Freshness.FLEETING, ("application/json",))
+CAPABILITIES: Final = Kind("8.9", Freshness.MADE, MEDIA_TYPES, action=Action.LOOK)
+PAGE: Final = Kind("", Freshness.MADE, ("text/html",), action=Action.SEARCH)
+URI: Final = Kind(
+    "9",
+    Freshness.MADE,
+    (*renditions.STILLS, DICOM, *_DOCUMENTS),
+    _URI,
+    action=Action.RENDERED,  # its handler asks for more where a file goes out
+)
+VIEWER: Final = Kind("", Freshness.MADE, ("text/javascript", "application/json"), action=None)
+STATE: Final = Kind("", Freshness.FLEETING, ("application/json",), action=None)
+METRICS: Final = Kind("", Freshness.FLEETING, ("text/plain",), action=Action.METRICS)
+LINK: Final = Kind("", Freshness.FLEETING, ("application/json",), action=Action.LOOK)
+SITE: Final = Kind("", Freshness.OWN, ("text/html",), action=None)

@@ -6,11 +6,13 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.auth.grants import Action
 from gateway.dicomweb import uri as parameters, warnings
 from gateway.dicomweb.representations import DICOM
 from gateway.dicomweb.resources import instance_url
+from gateway.errors import GatewayError
 from gateway.services.instances import InstancesAnswer
-from gateway.web import context, entities, instances, rendered
+from gateway.web import context, entities, guard, instances, rendered
 from gateway.web.streams import Begun, Stream, plain
 
 _WHOLE: Final = 16 << 20
@@ -29,12 +31,18 @@ async def wado(request: Request) -> Response:
     # The address is in the query here; all that reads it from the path finds it there.
     uids = {"study": asked.study, "series": asked.series, "instance": asked.instance}
     request.scope["path_params"] = {**request.path_params, **uids}
+    await guard.check(request, Action.RENDERED)
     if unmodified := await entities.addressed(request, related=asked.state is not None):
         return unmodified
     service = context.base_url(request) + context.service_path(request)
     answer = await services.uri.retrieve(context.address(request), asked, service)
     root = context.root(request)
     if isinstance(answer, InstancesAnswer):
+        try:
+            await guard.check(request, Action.READ)
+        except GatewayError:
+            await answer.files.aclose()
+            raise
         response = await _file(answer)
         response.headers["Content-Location"] = instance_url(root, **uids)
         return response

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.dicomweb import viewers
-from gateway.dicomweb.viewers import Source
+from gateway.dicomweb.viewers import SignIn, Source
 from gateway.web import context
 from gateway.web.streams import plain
 
@@ -42,7 +42,17 @@ async def proxied(request: Request) -> Response:
 
 
 def _configuration(request: Request, path: str = "/") -> dict[str, Any]:
-    return viewers.configuration(list(_sources(request)), context.resources(request), path)
+    resources, sign_in = context.resources(request), _sign_in(request)
+    return viewers.configuration(list(_sources(request)), resources, path, sign_in)
+
+
+def _sign_in(request: Request) -> SignIn | None:
+    """How users sign in, if the viewer is known to the first of the issuers."""
+    settings = context.services(request).settings
+    issuer = settings.oidc_issuer.partition(",")[0].strip()
+    if not (issuer and settings.oidc_client_id):
+        return None
+    return SignIn(issuer, settings.oidc_client_id, settings.oidc_scope)
 
 
 def _sources(request: Request) -> Iterator[Source]:

@@ -58,6 +58,23 @@ def test_the_embedded_server_needs_nothing():
 
 
 SAMPLES = {
+    "identity": "pass-through",
+    "dicomweb_url": "http://localhost:4001",
+    "anonymous": "search,rendered",
+    "oidc_issuer": "https://login.example/realms/hospital, http://localhost:4000",
+    "oidc_audience": "dicomweb,gateway",
+    "oidc_name_claim": "email",
+    "oidc_clock_skew": "5.0",
+    "oidc_keys_seconds": "600.0",
+    "oidc_timeout": "2.5",
+    "oidc_client_id": "ohif",
+    "oidc_scope": "openid",
+    "api_keys_file": "/run/secrets/keys",
+    "policy_file": "/etc/gateway/policy.toml",
+    "study_rule": "site.rules:may_have",
+    "link_key": "0123456789abcdef0123456789abcdef",
+    "link_seconds": "60",
+    "metrics_access": "granted",
     "import_rule": "new-image-sets",
     "change_seconds": "0.5",
     "datastore_id": "f" * 32,

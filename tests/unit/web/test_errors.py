@@ -21,12 +21,15 @@ from gateway.web.errors import (
 
 EXPECTED = {
     errors.InvalidRequest: 400,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.NotAcceptable: 406,
     errors.TooMuch: 413,
     errors.ConfigurationError: 500,
     errors.CodecError: 500,
     errors.CatalogError: 503,
+    errors.IdentityUnavailable: 503,
     errors.UpstreamError: 502,
     errors.UpstreamDenied: 502,
     errors.UpstreamInvalid: 502,

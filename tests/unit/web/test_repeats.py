@@ -325,7 +325,7 @@ def test_an_answer_at_hand_says_its_length_even_if_it_was_not_known_before(remot
 
 def test_answers_that_are_asked_for_outlast_those_that_are_not():
     memory = repeats.Memory(None, most=3)
-    made = {name: repeats._Answer([], b"", None, 0, None, 0) for name in "abcd"}
+    made = {name: repeats._Answer([], b"", None, 0, None, 0, None) for name in "abcd"}
     for name in "abc":
         memory.put((name,), made[name])
     assert memory.get(("a",)) is made["a"]
