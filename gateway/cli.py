@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from gateway import catalogs, demo, ohif, serving, workers
 from gateway.app import create_app
 from gateway.auth import apikeys
+from gateway.auth.access import access
 from gateway.connections import Limits
 from gateway.emulator import identity, quotas
 from gateway.emulator.server import Server
@@ -46,6 +47,7 @@ def _complain(text: str) -> None:
 
 def _serve(_: argparse.Namespace) -> int:
     settings = _gateway_settings()
+    access(settings)  # a mistake in it is told before anything is begun
     sockets = serving.share(settings.host, settings.port, "GATEWAY_PORT", settings.workers)
     demo.say(f"DICOMweb root: http://{settings.host}:{sockets[0].getsockname()[1]}/dicomweb")
     make, drain = partial(create_app, settings), settings.drain_delay + settings.drain_seconds
@@ -148,6 +150,7 @@ def _import_batch(imports: Imports, folder: Path, files: list[Path]) -> dict[str
 
 def _check(_: argparse.Namespace) -> int:
     settings = _gateway_settings()
+    access(settings)
 
     async def ask() -> None:
         client = HealthImagingClient(settings)

@@ -67,6 +67,7 @@ class _Known:
     caller: Caller
     issuer: Issuer
     generation: int
+    until: float
 
 
 class Tokens:
@@ -91,7 +92,7 @@ class Tokens:
         found = self._known.get(digest)
         if found is None:
             return None
-        if self._clock() < found.caller.until and found.generation == found.issuer.generation:
+        if self._clock() < found.until and found.generation == found.issuer.generation:
             return found.caller
         self._known.pop(digest, None)
         return None
@@ -115,7 +116,8 @@ class Tokens:
             caller = self._caller(token, claims, issuer)
         except _MALFORMED as error:
             raise refused(_SHOWN.get(type(error), "The token is not valid")) from None
-        self._remember(caller, _Known(caller, issuer, generation))
+        until = min(caller.until, self._clock() + _SECONDS)
+        self._remember(_Known(caller, issuer, generation, until))
         return caller
 
     def _issuer(self, text: str) -> Issuer:
@@ -150,13 +152,13 @@ class Tokens:
             raise jwt.MissingRequiredClaimError(self._terms.name_claim)
         if len(self._issuers) > 1:  # each names people as it likes
             name = f"{issuer.url} {name}"
-        until = min(float(claims["exp"]) + self._terms.skew, self._clock() + _SECONDS)
+        until = float(claims["exp"]) + self._terms.skew
         principal = Principal(name, "token", claims)
         digest = hashlib.sha256(token).digest()
         return Caller(principal, self._policy.grants(claims), until, digest, token=token)
 
-    def _remember(self, caller: Caller, known: _Known) -> None:
-        self._known[caller.proof] = known
+    def _remember(self, known: _Known) -> None:
+        self._known[known.caller.proof] = known
         while len(self._known) > _MOST:
             self._known.popitem(last=False)
 

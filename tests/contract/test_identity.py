@@ -11,6 +11,12 @@ from tests import files
 from tests.issuers import AUDIENCE, Issuer, Keys
 from tests.running import Gateway
 
+
+def odd(principal, datastore_id, study, action):
+    """Everybody may have the visits of odd number; some may have them all."""
+    return principal.name == "all" or study[-1] in "13579", 60
+
+
 KEYS = Keys(rsa="RS256", ec="ES256", ed="EdDSA")
 POLICY = """
 [[rule]]
@@ -164,3 +170,38 @@ def test_secrets_are_in_no_log(guarded, http, issuer, machine, frame, caplog):
     logged = "".join(str(vars(one)) for one in ours)
     for secret in (bearer[-20:], bearer[:20], machine[0][4:], "link="):
         assert secret not in logged
+
+
+@pytest.mark.parametrize("catalog", ["on", "off"])
+def test_searches_show_what_the_rule_allows_and_count_nothing_else(
+    hospital, healthimaging, cataloging, http, tmp_path, catalog
+):
+    made = {who: apikeys.make(who, ["*:search"]) for who in ("some", "all")}
+    (tmp_path / "keys").write_text("\n".join(line for _, line in made.values()))
+    given = {"api_keys_file": tmp_path / "keys", "study_rule": f"{__name__}:odd",
+             "metrics_access": "public"}  # fmt: skip
+    if catalog == "on":
+        running = cataloging(hospital.datastore_id, **given)
+    else:
+        running = Gateway(healthimaging, datastore_id=hospital.datastore_id, **given)
+
+    def found(who, query):
+        headers = {"X-API-Key": made[who][0]}
+        answer = http.get(f"{running.root}/{query}", headers=headers)
+        assert answer.status_code == 200
+        uids = [one["0020000D"]["Value"][0] for one in answer.json()]
+        return uids, answer.headers.get("x-total-count"), answer.headers.get("warning", "")
+
+    try:
+        for level in ("studies", "series", "instances"):
+            everything, _, _ = found("all", level)
+            mine, total, _ = found("some", level)
+            assert mine == [uid for uid in everything if uid[-1] in "13579"]
+            assert 0 < len(mine) < len(everything)
+            assert int(total) == len(mine)
+            pages = [found("some", f"{level}?limit=2&offset={at}") for at in range(0, len(mine), 2)]
+            assert [uid for page, _, _ in pages for uid in page] == mine
+            assert "at least" in pages[0][2]
+    finally:
+        if catalog == "off":
+            running.stop()

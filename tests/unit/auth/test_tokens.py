@@ -179,6 +179,11 @@ def test_a_token_is_remembered_until_it_ends_or_the_keys_change():
         await tokens.verify(token)
         now[0] += 161
         assert tokens.known(token) is None
+        now[0] -= 161
+        long = KEYS.token(URL, "ec", exp=9000).encode()
+        assert (await tokens.verify(long)).until > now[0] + 9000
+        now[0] += 301
+        assert tokens.known(long) is None  # the keys are looked at again
 
     asyncio.run(scenario())
 

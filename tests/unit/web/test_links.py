@@ -1,13 +1,20 @@
 """Links: good for one thing and one while, and for nobody who changes anything."""
 
 import asyncio
+import base64
+import math
 import time
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given, strategies as st
 
 from gateway.app import create_app
 from gateway.auth import apikeys
+from gateway.auth.grants import Action, Caller
+from gateway.auth.links import Links
+from gateway.auth.principals import Principal
+from gateway.errors import Unauthenticated
 from tests.unit.services.memory import (
     DATASTORE,
     PIXELS,
@@ -202,3 +209,24 @@ def test_where_nobody_is_asked_links_are_plain():
     app = create_app(settings(), MemoryHealthImaging())
     made = asyncio.run(asgi.fetch(app, f"/links?url={quote(RENDERED, safe='')}")).json()
     assert made == {"links": [{"url": f"http://{asgi.HOST}{RENDERED}", "expires": None}]}
+
+
+@given(st.binary(max_size=200), st.booleans())
+def test_whatever_is_written_behind_the_parameter_is_no_link(content, encode):
+    links = Links(KEY)
+    given_ = base64.urlsafe_b64encode(content).rstrip(b"=") if encode else content
+    with pytest.raises(Unauthenticated):
+        links.read("GET", "/x", b"a=1&link=" + given_)
+
+
+@pytest.mark.parametrize(("until", "seconds"), [(math.inf, 60), (1_000_030.5, 30)])
+def test_a_link_ends_no_later_than_what_its_giver_presented(until, seconds):
+    links = Links(KEY, lambda: 1_000_000.0)
+    caller = Caller(Principal("a", "token"), {"*": frozenset({Action.READ})}, until)
+    query, expires = links.make(caller, DATASTORE, "/x", b"", 60)
+    assert expires == 1_000_000 + seconds
+    found, rest = links.read("HEAD", "/x", query)
+    assert (rest, found.principal.name, found.principal.kind) == (b"", "a", "link")
+    assert found.holds(Action.READ, DATASTORE)
+    assert not found.holds(Action.READ, "e" * 32)
+    assert not found.holds(Action.SEARCH, DATASTORE)
