@@ -117,6 +117,7 @@ class Connection(HttpToolsProtocol):
         self._phase = _Phase.NOTHING
         self._since = 0.0  # that phase
         self._size = 0  # received in it, about
+        self._taken = 0  # at once
         self._body = 0
         self._deaf = False  # nothing more is read
         self._refusal: _Refused | None = None
@@ -138,6 +139,7 @@ class Connection(HttpToolsProtocol):
         """Take what the client sends."""
         if self._deaf:
             return
+        self._taken = len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -208,12 +210,15 @@ class Connection(HttpToolsProtocol):
             return _Refused(414, "The path and query are too long")
         if len(self.headers) > _MAX_FIELDS:
             return _Refused(431, f"There are more than {_MAX_FIELDS} header fields")
-        size = len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers])
-        if size > self._limits.head:
+        if self._size + self._taken > self._limits.head and self._head() > self._limits.head:
             return _Refused(431, "The header fields are too large")
         if len(self.pipeline) >= self._limits.queued:
             return _Refused(429, "There are too many requests at a time on one connection")
         return self._misframed()
+
+    def _head(self) -> int:
+        """The bytes of the head, about; looked at where so many have come at all."""
+        return len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers])
 
     def _misframed(self) -> _Refused | None:
         """What different recipients would understand differently."""
