@@ -10,13 +10,14 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any, Final
 
+from cachetools import TTLCache
 from prometheus_client import CollectorRegistry
 
 from gateway.cache import keys
 from gateway.cache.memory import MemoryCache
 from gateway.cache.tiers import Tiers
 from gateway.dicomweb.resources import Address
-from gateway.errors import NotFound
+from gateway.errors import NotFound, UpstreamUnavailable
 from gateway.imagesets import document
 from gateway.imagesets.document import ImageSet, Instance
 from gateway.remote.api import HealthImaging, Summary, Urgency
@@ -29,8 +30,11 @@ from gateway.telemetry.metrics import Metrics
 _PINNED_BYTES: Final = 1 << 20
 _SUMMARY_BYTES: Final = 2_000
 MAX_IMAGE_SETS: Final = 5_000
+_LAST: Final = 4096
 _SERIES_UID: Final = "DICOMSeriesInstanceUID"
 _PATIENT_ID: Final = "DICOMPatientId"
+
+_Place = tuple[str, str, int | None]
 
 
 def by_preference(summaries: Iterable[Summary]) -> list[Summary]:
@@ -63,6 +67,8 @@ class Library:
         self._tiers = tiers or Tiers(settings, Metrics(CollectorRegistry()))
         self._arrivals = Arrivals(self._tiers.put)
         self.studies = Studies(self._look_up, settings.search_ttl, settings.stale_seconds)
+        self._last: TTLCache[_Place, Summary] = TTLCache(_LAST, settings.stale_seconds)
+        self._old: TTLCache[_Place, bool] = TTLCache(_LAST, settings.stale_seconds)
         self._pinned: MemoryCache[Summary] = MemoryCache(_PINNED_BYTES, lambda _: _SUMMARY_BYTES)
 
     def search(
@@ -122,14 +128,27 @@ class Library:
 
         if version is not None and self._policy != "flag":
             return Summary(image_set_id, version, 0.0, None, {})
-        key = (datastore_id, image_set_id, version, self.moment() if as_of is None else as_of)
-        return await self._pinned.get(key, fetch)
+        place = (datastore_id, image_set_id, version)
+        try:
+            found = await self._pinned.get(
+                (*place, self.moment() if as_of is None else as_of), fetch
+            )
+        except UpstreamUnavailable:
+            known = self._last.get(place)
+            if known is None:
+                raise
+            self._old[place] = True
+            return known
+        self._last[place] = found
+        self._old.pop(place, None)
+        return found
 
     def is_stale(self, address: Address) -> bool:
         """Whether what is at ``address`` may have changed long ago: HealthImaging is away."""
-        return address.image_set_id is None and self.studies.is_stale(
-            (address.datastore_id, address.study)
-        )
+        if address.image_set_id is None:
+            return self.studies.is_stale((address.datastore_id, address.study))
+        place = (address.datastore_id, address.image_set_id, None)
+        return place in self._old
 
     async def held(self, address: Address) -> tuple[Summary, ...]:
         """The image sets that may hold what is at ``address``, the preferred first.

@@ -196,7 +196,10 @@ async def ground(request: Request) -> Ground:
     if found is None:
         related = request.state.freshness is Freshness.RELATED
         library = context.services(request).library
-        found = await grounds.find(library, context.address(request), related=related)
+        address = context.address(request)
+        if address.image_set_id is not None:  # which version is the latest is looked at again
+            address = replace(address, version=context.version_id(request))
+        found = await grounds.find(library, address, related=related)
         request.state.ground = found
     return found
 

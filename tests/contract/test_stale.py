@@ -53,6 +53,27 @@ def test_what_was_known_of_a_study_is_served_and_marked(pair):
         time.sleep(0.2)
 
 
+def test_the_newest_known_version_of_an_image_set_is_served_and_marked(pair):
+    server, gateway = pair
+    [summary] = server.imaging.search_image_sets(datastoreId=server.datastore_id)[
+        "imageSetsMetadataSummaries"
+    ]
+    only = f"imageSetId={summary['imageSetId']}"
+    place = f"{gateway.root}/studies/{STUDY}/metadata?{only}"
+    known = get(place)
+    assert (known.status_code, known.headers.get("warning")) == (200, None)
+    server.kill()
+    for _ in range(2):
+        answer = get(place)
+        assert (answer.status_code, answer.headers.get("warning")) == (200, AWAY)
+        assert answer.json() == known.json()
+    server.start()
+    deadline = time.monotonic() + 40
+    while "warning" in get(place).headers:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
 def test_calls_that_fail_are_left_alone_and_come_back(pair):
     server, gateway = pair
     server.kill()

@@ -342,3 +342,22 @@ def test_answers_that_are_asked_for_outlast_those_that_are_not():
 )
 def test_only_what_has_gone_out_is_remembered(body, same):
     assert repeats._is(body, b"<", b"frame", b">") is same
+
+
+def test_the_latest_version_of_an_image_set_that_is_named_is_looked_at_again():
+    remote = MemoryHealthImaging()
+    one = instance("1.2.3.1.1", frames=[b"frame" * 99], **PIXELS)
+    name = remote.add(image_set("1.2.3", "1.2.3.1", one), primary=True)
+    place = f"/dicomweb/studies/1.2.3/metadata?imageSetId={name}"
+
+    async def scenario():
+        ask = Asking(remote)
+        for target, looks in ((place, 3), (f"{place}&versionId=1", 0)):
+            remote.calls.clear()
+            for _ in range(3):
+                assert (await ask(target, accept="application/dicom+json"))[0].status_code == 200
+                ask.next_moment()
+            asked = [call for call in remote.calls if call[0] == "properties"]
+            assert len(asked) == looks, target
+
+    run(scenario)
