@@ -5,11 +5,13 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.auth.syslog import Syslog, endpoint
 from gateway.errors import ConfigurationError
 from gateway.settings import GatewaySettings
+
+_STANDARD_OUTPUT: Final = 1
 
 
 class Sink(Protocol):
@@ -56,14 +58,19 @@ class Lines:
 
     def _write(self, content: bytes) -> None:
         if self._path is None:
-            sys.stdout.buffer.write(content)
-            sys.stdout.buffer.flush()
+            sys.stdout.flush()
+            for line in content.splitlines(
+                keepends=True
+            ):  # short ones of several workers stay whole
+                _write(_STANDARD_OUTPUT, line)
             return
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        with os.fdopen(os.open(self._path, flags, 0o600), "ab") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        file = os.open(self._path, flags, 0o600)
+        try:
+            _write(file, content)
+            os.fsync(file)
+        finally:
+            os.close(file)
 
     def check(self) -> None:
         """Nothing can have happened."""
@@ -71,6 +78,12 @@ class Lines:
     async def close(self) -> bool:
         """Nothing is left open."""
         return True
+
+
+def _write(file: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(file, rest) :]
 
 
 def made(settings: GatewaySettings) -> Sink:

@@ -110,12 +110,12 @@ class Spool:
 
     def remove(self) -> None:
         """Close it and, if nothing is left in it, remove the folder."""
-        empty = not self.held
-        self.close()
-        if empty:
+        if not self.held:
             for path in self.folder.iterdir():
                 path.unlink()
-            self.folder.rmdir()
+            with suppress(OSError):  # somebody has begun to use it anew
+                self.folder.rmdir()
+        self.close()  # the lock last, so that nobody writes to what is being deleted
 
     def _measure(self) -> None:
         number, offset = self.delivered
@@ -207,6 +207,8 @@ def claim(root: Path) -> Spool:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             found = _locked(folder)
+        except FileNotFoundError:
+            continue  # it was empty, and has just been deleted
         except OSError as error:
             message = f"GATEWAY_AUDIT_SPOOL_DIR {root} cannot be used: {error.strerror}."
             raise ConfigurationError(message) from error
@@ -218,7 +220,10 @@ def claim(root: Path) -> Spool:
 def left(root: Path) -> Spool | None:
     """A folder below ``root`` that a process has left with records in it; None if there is none."""
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
-        found = _locked(folder)
+        try:
+            found = _locked(folder)
+        except FileNotFoundError:
+            continue  # somebody else has deleted it
         if found is not None:
             if found.held:
                 return found
@@ -231,13 +236,15 @@ def _locked(folder: Path) -> Spool | None:
     lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return Spool(folder, lock)
+        if os.fstat(lock).st_nlink:
+            return Spool(folder, lock)
     except BlockingIOError:
-        os.close(lock)
-        return None
+        pass
     except BaseException:
         os.close(lock)
         raise
+    os.close(lock)  # another process has it, or has deleted it meanwhile
+    return None
 
 
 def _framed(record: bytes, now: float) -> bytes:

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import httpx
 import pytest
 
+from tests import files
 from tests.running import Gateway
 from tests.syslogs import Authority, Repository
 from tests.unit.auth import audit_schema
@@ -193,3 +194,30 @@ def test_lines_of_json_go_to_standard_output(healthimaging, given, tmp_path):
         if line.startswith("{")
     ]
     assert codes == ["110100", "110112", "110100"]
+
+
+def test_a_client_that_leaves_early_has_no_success(fresh, tmp_path):
+    paths = [files.write(tmp_path / f"{n}.dcm", files.ct(n, size=1024)) for n in range(1, 31)]
+    fresh.import_files(paths, "large")
+    trail = {"audit": "json", "audit_file": tmp_path / "lines", "audit_spool_dir": tmp_path / "s"}
+    gateway = Gateway(fresh, **trail, audit_window=0)
+    study = f"{gateway.root}/studies/{files.ct().StudyInstanceUID}"
+    with httpx.stream("GET", study, timeout=60) as response:
+        next(response.iter_raw(1000))
+    whole = httpx.get(study, timeout=60)
+    assert len(whole.content) > 30 * 1024 * 1024 * 2
+    gateway.stop()
+    lines = [json.loads(line) for line in (tmp_path / "lines").read_text().splitlines()]
+    transfers = [
+        (one["EventIdentification"], one["ParticipantObjectIdentification"][0])
+        for one in lines
+        if one["EventIdentification"]["EventID"]["csd-code"] == "110104"
+    ]
+    assert sorted(event["EventOutcomeIndicator"] for event, _ in transfers) == ["0", "4"]
+    for event, subject in transfers:
+        told = {each["type"]: decoded(each["value"]) for each in subject["ParticipantObjectDetail"]}
+        if event["EventOutcomeIndicator"] == "0":
+            assert int(told["Bytes"]) == len(whole.content)
+        else:
+            assert "ended before" in event["EventOutcomeDescription"]
+            assert int(told["Bytes"]) < len(whole.content)

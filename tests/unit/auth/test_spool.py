@@ -147,6 +147,31 @@ def test_each_process_has_a_folder_and_the_next_takes_what_one_has_left(root):
     third.close()
 
 
+def test_nobody_writes_to_a_folder_that_is_being_deleted(root, monkeypatch):
+    one = spool.claim(root)
+    real, seen = Path.unlink, []
+
+    def unlink(path, **how):
+        if path.name == "lock":
+            seen.append(spool._locked(one.folder))  # as another process would
+            held.append(os.open(path, os.O_RDWR))
+        real(path, **how)
+
+    held = []
+    monkeypatch.setattr(Path, "unlink", unlink)
+    one.remove()
+    monkeypatch.undo()
+    assert seen == [None]
+    # What was opened before it was deleted can be locked now, and is of no use.
+    monkeypatch.setattr(os, "open", lambda *_: held.pop())
+    assert spool._locked(one.folder) is None
+    monkeypatch.undo()
+    again = spool.claim(root)
+    again.append([b"kept"])
+    assert records(again) == [b"kept"]
+    again.close()
+
+
 def test_a_folder_that_cannot_be_used_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match="GATEWAY_AUDIT_SPOOL_DIR"):
