@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateway.app import create_app
+from gateway.auth import apikeys
 from gateway.auth.principals import STATE, Principal
 from gateway.errors import UpstreamUnavailable
 from gateway.web import auditing
@@ -369,3 +370,34 @@ def test_what_is_dropped_is_counted_and_said(remote, tmp_path):
     assert len(said) == 1
     assert str(lost[0]) in said[0]["EventIdentification"]["EventOutcomeDescription"]
     assert len(found) == 20 - lost[0] + 2
+
+
+def test_who_has_a_key_is_named_however_it_is_answered_and_others_are_alerts(remote, tmp_path):
+    key, line = apikeys.make("viewer-7", ["*:search"])
+    other, granted = apikeys.make("reader-8", ["*:read,search"])
+    (tmp_path / "keys").write_text(f"{line}\n{granted}\n")
+
+    async def scenario(asking):
+        bearer = {"authorization": f"Bearer {other}"}
+        for _ in range(2):
+            assert (await asking.get(ONE, headers=bearer)).status_code == 200
+        assert asking.app.ready(asking.scope(ONE, headers=bearer))
+        for headers, status in (
+            ({}, 401),
+            ({"authorization": "Bearer wrong"}, 401),
+            ({"authorization": f"Bearer {key}"}, 403),
+        ):
+            assert asking.app.ready(asking.scope(ONE, headers=headers)) is None
+            assert (await asking.get(ONE, headers=headers)).status_code == status
+
+    secured = {"api_keys_file": tmp_path / "keys", "anonymous": "off", "search_ttl": 60.0}
+    found = audited(remote, tmp_path, scenario, audit_window=60, **secured)
+    told = {}
+    for one in found:
+        requestor = next(p for p in one["ActiveParticipant"] if p["UserID"] != str(os.getpid()))
+        told[kind(one), requestor["UserID"], details(one)["Requests"]] = outcome(one)
+    assert told == {
+        ("110104", "reader-8", "3"): "0",
+        ("110113", "anonymous", "2"): "4",
+        ("110113", "viewer-7", "1"): "4",
+    }
