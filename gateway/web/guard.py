@@ -50,7 +50,7 @@ class Guard:
             if found is None:
                 caller = await self._access.identify(bearer.credential(scope["headers"]))
             else:
-                caller, scope = found
+                caller, scope["query_string"] = found
         except GatewayError as refusal:
             scope.setdefault("state", {})[_CALLER] = refusal
         else:
@@ -68,19 +68,22 @@ class Guarding:
         """``inner`` for requests of those who are known already."""
 
         def ready(scope: Scope) -> Sequence[bytes] | None:
+            query = scope["query_string"]
             try:
                 found = _linked(self.access, scope)
             except GatewayError:
                 return None  # the application finds the same, and knows how to say it
-            if found is not None:
-                caller, scope = found
+            if found is None:
+                caller = self.access.known(bearer.credential(scope["headers"]))
             else:
-                known = self.access.known(bearer.credential(scope["headers"]))
-                if known is None:
-                    return None
-                caller = known
-            _note(scope, caller)
-            return inner(scope)
+                caller, scope["query_string"] = found
+            pieces = None
+            if caller is not None:
+                _note(scope, caller)
+                pieces = inner(scope)
+            if pieces is None:
+                scope["query_string"] = query  # the application reads the link again
+            return pieces
 
         return ready
 
@@ -177,13 +180,12 @@ def place(scope: Scope) -> Place | None:
     return found
 
 
-def _linked(access: Access, scope: Scope) -> tuple[Caller, Scope] | None:
-    """Who comes by a link, and the request without it; None if it is no link."""
+def _linked(access: Access, scope: Scope) -> tuple[Caller, bytes] | None:
+    """Who comes by a link, and the query without it; None if it is no link."""
     query = scope["query_string"]
     if links.PARAMETER not in query or not links.is_link(query):
         return None
-    caller, rest = access.links.read(scope["method"], scope["path"], query)
-    return caller, {**scope, "query_string": rest}
+    return access.links.read(scope["method"], scope["path"], query)
 
 
 def _note(scope: Scope, caller: Caller) -> None:
