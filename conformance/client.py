@@ -39,7 +39,7 @@ class Limits:
 def query(pairs: Iterable[tuple[str, str]]) -> str:
     """A query string; characters that stand for themselves in values of keys are not encoded."""
     joined = "&".join(f"{quote(k, safe=_SAFE)}={quote(v, safe=_SAFE)}" for k, v in pairs)
-    return f"?{joined.replace('?', '%3F')}" if joined else ""
+    return f"?{joined}" if joined else ""
 
 
 class Client:

@@ -1,8 +1,8 @@
 """Attribute matching by brute force (PS3.4 C.2.2.2), with the freedom that the standard leaves.
 
 Whether a value matches is True, False, or None where the standard lets servers decide: case and
-accents of person names, values that are themselves malformed, and what lies between a time and the
-precision of a key.
+accents of person names, values that are unknown (C.2.2.1.2) or malformed, and what lies between a
+time and the precision of a key.
 """
 
 import re
@@ -65,7 +65,7 @@ def matches(vr: str, value: Value, key: str) -> Verdict:
     if key in ("", "*"):
         return True
     if not value:
-        return False
+        return None
     if vr == "UI":
         return some(one in re.split(r"[\\,]", key) for one in value)
     return some(_one(vr, one, key) for one in value)

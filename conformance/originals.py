@@ -23,16 +23,19 @@ SERIES: Final = 0x0020000E
 INSTANCE: Final = 0x00080018
 SOP_CLASS: Final = 0x00080016
 MODALITY: Final = 0x00080060
+_PATIENT: Final = 0x00100020
 PIXELS: Final = (0x7FE00010, 0x7FE00008, 0x7FE00009)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Original:
     """One instance: its file, if there is one, its attributes and its transfer syntax."""
 
     path: Path | None
     tree: Tree
     syntax: str
+    consistent: bool = True
+    """Whether the File Meta Information names the same instance as the data set."""
 
     def text(self, tag: int) -> str:
         """The first value of an attribute as text; empty if it has none."""
@@ -181,15 +184,24 @@ def _original(path: Path, dataset: FileDataset) -> Original:
             tree[tag] = ("OW", ("pixels",))
             del dataset[tag]
     tree |= values.of_file(dataset)
-    return Original(path, tree, syntax)
+    meta = dataset.file_meta.get("MediaStorageSOPInstanceUID")
+    consistent = meta == dataset.get("SOPInstanceUID")
+    return Original(path, tree, syntax, consistent)
 
 
 def _leave_out_conflicts(originals: Originals) -> None:
-    """Files that share a SOP instance UID but not their series are nobody's originals."""
+    """Leave out what contradicts another file: no server can hold both as DICOM means it.
+
+    An instance is in one series, a series in one study, a study of one patient.
+    """
     places: dict[str, set[Any]] = defaultdict(set)
     for one in originals.files:
-        places[one.uids[2]].add(one.uids)
-    for one in [one for one in originals.files if len(places[one.uids[2]]) > 1]:
-        originals.files.remove(one)
-        if one.path is not None:
-            originals.skipped[one.path] = "its SOP instance UID stands in another series as well"
+        study, series, instance = one.uids
+        places[instance].add(one.uids)
+        places[series].add((study, series))
+        places[study].add((study, one.text(_PATIENT)))
+    kept = [one for one in originals.files if all(len(places[uid]) == 1 for uid in one.uids)]
+    for one in originals.files:
+        if one not in kept and one.path is not None:
+            originals.skipped[one.path] = "another file contradicts its UIDs or patient"
+    originals.files[:] = kept

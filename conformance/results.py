@@ -1,5 +1,6 @@
 """Results of searches beside the entities that ought to be in them."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -75,9 +76,12 @@ def compare(
     if not shown.ok:
         return
     got = {uid(one, depth) for one in found}
-    if len(got) != len(found):
-        context.problem("A result is listed twice, or has no unique key", shown)
+    listed = Counter(uid(one, depth) for one in found)
+    if "" in listed:
+        context.problem("A result has no unique key", shown)
     for one in context.entities(depth):
+        if listed[one.uid] > 1:
+            context.problem(f"{_noun(depth)} is listed {listed[one.uid]} times", shown)
         if one.uids[: len(parents)] != parents:
             continue
         expected = matching.entity(one, keys)

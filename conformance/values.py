@@ -82,7 +82,7 @@ def _one(vr: str, value: Any) -> Any:
         return f"{int(value):08X}" if isinstance(value, int) else str(value).upper()
     if vr in NUMBERS or vr in NUMBER_STRINGS:
         return _number(value)
-    text = str(value)
+    text = str(value).replace("\r\n", "\n")  # XML has no other line break
     return text.rstrip(" \0") if vr in LONG_TEXT else text.strip(" \0")
 
 

@@ -14,9 +14,7 @@ from conformance.values import Elsewhere, Tree
 
 _MOST: Final = 300
 _LARGEST: Final = 32 << 20
-_ANY: Final = (
-    'application/octet-stream, multipart/related; type="application/octet-stream", */*;q=0.5'
-)
+_WAYS: Final = (mediatypes.OCTETS, mediatypes.STORED, "application/octet-stream", "*/*")
 
 
 def _uris(
@@ -62,18 +60,24 @@ def content(context: Context, answer: Answer) -> bytes:
 
 @check("bulkdata.uris", "Every BulkDataURI leads to a value", "PS3.18 10.4.1.1.5, F.2.6")
 def uris(context: Context) -> None:
-    """Each is followed, without a query and a guess."""
+    """Each is followed, in an envelope or without one."""
     for number, (_, tag, url, _, _) in enumerate(_walk(context)):
         if number < _MOST:
-            answer = context.get(url, accept=_accept(tag))
+            answer = follow(context, url)
             if context.expect(answer.status in (200, 206), f"The BulkDataURI of {tag:08X} is"
                               f" answered {answer.status}", answer):  # fmt: skip
                 got = content(context, context.whole(answer))
                 context.expect(bool(got), f"The value of {tag:08X} is empty", answer)
 
 
-def _accept(tag: int) -> str:
-    return mediatypes.STORED if tag in PIXELS else _ANY
+def follow(context: Context, url: str) -> Answer:
+    """What a BulkDataURI leads to, in the first of the representations that can be had."""
+    answers = []
+    for accept in _WAYS:
+        answers.append(context.whole(context.get(url, accept=accept)))
+        if answers[-1].ok:
+            return answers[-1]
+    return answers[0]
 
 
 @check("bulkdata.values", "Bulk data are the bytes of the original", "PS3.18 10.4.1.1.5, F.2.6",
@@ -83,7 +87,7 @@ def same(context: Context) -> None:
     for number, (original, tag, url, stored, _) in enumerate(_walk(context)):
         if number >= _MOST or tag in PIXELS or not stored:
             continue
-        answer = context.get(url, accept=_accept(tag))
+        answer = follow(context, url)
         if answer.ok:
             got = content(context, answer)
             vr = original.tree.get(tag, ("", ()))[0]

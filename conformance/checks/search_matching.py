@@ -25,7 +25,7 @@ _TEXT: Final = (0x00080050, 0x00100020, 0x00200010)
 _NAMES: Final = (0x00100010, 0x00080090)
 _MOST: Final = 3
 _PARENTS: Final = 4
-_PLAIN: Final = re.compile(r"[A-Za-z0-9^ ._+-]+")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9^._-]+")
 
 _FORMS: Final = {
     "DA": re.compile(r"(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])"),
@@ -169,6 +169,27 @@ def names(context: Context) -> None:
             if "^" in text:
                 _compare(context, 1, tag, f"{text.partition('^')[0]}^*")
                 _compare(context, 1, tag, f"*^{text.partition('^')[2]}")
+
+
+@check("match.encoded", "A percent-encoded character is that character", "PS3.18 8.3.1, RFC 3986"
+       " 2.1")  # fmt: skip
+def encoded(context: Context) -> None:
+    """A letter, a space, an asterisk: %41 is A."""
+    for key in values_of(context.entities(1), PATIENT_ID):
+        escaped = f"%{ord(key[0]):02X}{key[1:]}"
+        answer = context.whole(context.get(f"/studies?PatientID={escaped}"))
+        if context.succeeded(answer, 200, 204):
+            got = {results.uid(one, 1) for one in context.json(answer)}
+            wanted = {
+                o.uid for o, v in results.pick(context.entities(1), PATIENT_ID) if _text(v) == key
+            }
+            context.expect(wanted <= got, f"PatientID={escaped} finds nothing", answer)
+    for one, value in results.pick(context.entities(1), 0x00080090):
+        text = _text(value)
+        if re.fullmatch(r"[A-Za-z^ ]+", text) and " " in text.strip():
+            found, answer = context.search("/studies", ("ReferringPhysicianName", text))
+            listed = {results.uid(result, 1) for result in found}
+            context.expect(one.uid in listed, "A value with a space is not found", answer)
 
 
 @check("match.non-ascii", "Keys are UTF-8, percent-encoded", "PS3.18 8.3.1, 8.3.4.1")
