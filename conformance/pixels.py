@@ -1,6 +1,7 @@
 """Frames that a server sends, beside those of the originals."""
 
 from collections.abc import Iterable
+from itertools import zip_longest
 from typing import Final
 
 import numpy as np
@@ -184,4 +185,7 @@ def kinds(files: Iterable[Original], most: int) -> list[Original]:
             key = (one.syntax, image.photometric, image.samples, image.allocated, image.stored,
                    image.high, image.signed, image.planar, several)  # fmt: skip
             found.setdefault(key, one)
-    return list(found.values())[:most]
+    single = [one for one in found.values() if one.frames == 1]
+    several = [one for one in found.values() if one.frames > 1]
+    mixed = [one for pair in zip_longest(several, single) for one in pair if one is not None]
+    return mixed[:most]

@@ -128,7 +128,7 @@ def _of_attribute(vr: str, attribute: Mapping[str, Any]) -> Value:
         try:
             content = base64.b64decode(inline)
         except binascii.Error:
-            return ()
+            return (Elsewhere(""),)  # json.binary says so; nothing can be compared
         return (content,) if content else ()
     several = attribute.get("Value")
     if not isinstance(several, list):

@@ -24,6 +24,8 @@ def _uris(
     for tag, (vr, value) in got.items():
         stored = wanted.get(tag, ("", ()))[1]
         if value and isinstance(value[0], Elsewhere):
+            if not value[0]:
+                continue
             yield tag, value[0], stored
         elif vr == "SQ":
             items = stored if len(stored) == len(value) else ({},) * len(value)

@@ -5,7 +5,7 @@ from typing import Final
 from conformance import codestreams, mediatypes
 from conformance.context import Context
 from conformance.model import Answer, Severity
-from conformance.multipart import is_multipart, parse
+from conformance.multipart import is_multipart
 from conformance.originals import Original
 from conformance.registry import check
 
@@ -14,11 +14,11 @@ _NO_SYNTAX: Final = "1.2.840.10008.1.2.4.999"
 _XML: Final = "application/dicom+xml"
 
 
-def kind(answer: Answer) -> str:
+def kind(context: Context, answer: Answer) -> str:
     """The media type of an answer, or of its first part."""
     told = answer.header("content-type") or ""
     if is_multipart(told):
-        parts = parse(told, answer.body).parts
+        parts = context.parts(answer)
         return parts[0].media_type.name if parts else "nothing"
     return mediatypes.parse(told).name
 
@@ -37,7 +37,8 @@ def _any(context: Context) -> Original:
 
 def _is(context: Context, answer: Answer, wanted: str) -> None:
     if context.succeeded(answer):
-        context.expect(kind(answer) == wanted, f"It is {kind(answer)}, not {wanted}", answer)
+        got = kind(context, answer)
+        context.expect(got == wanted, f"It is {got}, not {wanted}", answer)
 
 
 def _refuse(context: Context, path: str) -> None:

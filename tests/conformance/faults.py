@@ -149,10 +149,11 @@ def gzip_label_without_gzip(ask: Ask, serve: Serve) -> Reply:
 
 @planted("http.type", "json.parse")
 def page_in_place_of_json(ask: Ask, serve: Serve) -> Reply:
-    if ask.path.endswith("/metadata") and "json" in ask.accept:
+    reply = serve(ask)
+    if ask.path.endswith("/metadata") and "json" in reply.type and reply.status == 200:
         fields = {"content-type": "application/dicom+json"}
         return Reply(200, fields, b"<!DOCTYPE html><html><body>Log in</body></html>")
-    return serve(ask)
+    return reply
 
 
 # --- DICOM JSON
@@ -382,10 +383,10 @@ def swapped_planes(_: Ask, head: bytes, content: bytes) -> tuple[bytes, bytes]:
     return head, content
 
 
-RGB_BYTES = 3 * 40 * 50
+RGB_BYTES = 3 * 30 * 40
 
 
-@entered("frame.native", "frame.list", of=on_parts, where="/frames/")
+@entered("frame.native", "frame.list", "frame.order", of=on_parts, where="/frames/")
 def swapped_bytes(_: Ask, head: bytes, content: bytes) -> tuple[bytes, bytes]:
     if b"octet-stream" in head and len(content) % 2 == 0 and len(content) != RGB_BYTES:
         content = np.frombuffer(content, "<u2").byteswap().tobytes()
@@ -427,8 +428,7 @@ def last_frame_for_those_beyond(ask: Ask, serve: Serve) -> Reply:
     return reply
 
 
-@entered("instance.default", "instance.stored", "instance.syntaxes", "instance.study",
-         "instance.series", of=on_parts)  # fmt: skip
+@entered("instance.default", "instance.stored", "instance.study", "instance.series", of=on_parts)
 def changed_attribute(_: Ask, head: bytes, content: bytes) -> tuple[bytes, bytes]:
     is_file = content[128:132] == b"DICM"
     return head, content.replace(b"P700G ", b"P700H ") if is_file else content

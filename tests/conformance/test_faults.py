@@ -19,13 +19,13 @@ def originals(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def server(healthimaging, gateway, originals):
+def server(healthimaging, keeping, originals):
     made = healthimaging.imaging.create_datastore(datastoreName="ward")
     _, bad = healthimaging.import_files(
         sorted(originals.iterdir()), "ward", datastore_id := made["datastoreId"]
     )
     assert not bad
-    behind = Recorded(f"{gateway.url}/datastore/{datastore_id}")
+    behind = Recorded(f"{keeping.url}/datastore/{datastore_id}")
     faulty = Faulty(behind)
     yield faulty
     faulty.stop()

@@ -1,0 +1,3 @@
+"""How each finding of Orthanc was confirmed by hand."""
+
+BY_HAND: dict[str, str] = {}
