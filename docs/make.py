@@ -8,7 +8,9 @@ from typing import Any, Final
 from pydantic.fields import FieldInfo
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))  # the tables of this tree, wherever else the package is
+sys.path[:0] = [str(HERE.parent), str(HERE)]  # the tables of this tree, wherever else it is
+
+from statement import statement  # noqa: E402
 
 from gateway.codecs.encoders import ENCODERS  # noqa: E402
 from gateway.dicom.transfer_syntaxes import (  # noqa: E402
@@ -153,6 +155,7 @@ PAGES = {
     "configuration.md": configuration,
     "resources.md": routes,
     "../helm/dicomweb-gateway/values.schema.json": values_schema,
+    "../conformance/STATEMENT.md": statement,
 }
 
 if __name__ == "__main__":

@@ -2,11 +2,14 @@
 
 import importlib.util
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from gateway.emulator import quotas
+from gateway.web.errors import STATUS
+from gateway.web.routes import DICOMWEB
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,3 +53,26 @@ def test_every_module_is_named_in_the_architecture():
         if modules:
             missing = [name for name in modules if not re.search(rf"\b{name}\b", text)]
             assert not missing, (folder.name, missing)
+
+
+def test_the_conformance_statement_follows_its_tables(monkeypatch):
+    """What is no longer served is no longer stated."""
+    page = generated()["../conformance/STATEMENT.md"]
+    module = sys.modules[page.__module__]
+    before = page()
+    for text in ("(WADO-RS) | 10.4 | yes", "| ModalitiesInStudy | (0008,0061) | CS |", "| 406 "):
+        assert text in before
+    without = tuple(line for line in module.DICOMWEB if not line.clause.startswith("10.4"))
+    monkeypatch.setattr(module, "DICOMWEB", without)
+    assert "(WADO-RS) | 10.4 | no" in page()
+
+
+def test_the_conformance_statement_names_every_resource_parameter_and_status():
+    text = (ROOT / "conformance" / "STATEMENT.md").read_text()
+    for line in DICOMWEB:
+        assert f"`{line.path.replace(':path', '')}`" in text, line.path
+        for parameter in line.description.parameters:
+            if parameter.name[0].islower():
+                assert f"`{parameter.name}`" in text, parameter.name
+    for status in STATUS.values():
+        assert f"\n| {status} " in text, status
