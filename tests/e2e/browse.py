@@ -1,0 +1,136 @@
+"""Show a folder's studies in OHIF and compare what is seen with the files.
+
+``python -m tests.e2e.browse --data DIR`` starts a gateway that holds them; with ``--url`` they are
+those of a gateway that runs already.
+"""
+
+import argparse
+import contextlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+
+from tests import files
+from tests.e2e import originals, viewing
+from tests.e2e.browser import Browser
+from tests.e2e.viewing import Ohif, Shown
+
+_SECONDS: Final = 20.0
+
+
+class Result(NamedTuple):
+    """What became of a series; ``problem`` is empty if its pictures are right."""
+
+    modality: str
+    study: str
+    series: str
+    pictures: int
+    problem: str = ""
+
+
+Series = dict[str, Dataset]
+"""The instances of a series by their UIDs."""
+
+
+def read(folder: Path) -> dict[tuple[str, str], Series]:
+    """The series with pictures in a folder, by study and series."""
+    found: dict[tuple[str, str], Series] = {}
+    for path in sorted(folder.rglob("*")):
+        with contextlib.suppress(InvalidDicomError, IsADirectoryError, AttributeError):
+            dataset = files.read(path)
+            if originals.has_pictures(dataset):
+                key = (dataset.StudyInstanceUID, dataset.SeriesInstanceUID)
+                found.setdefault(key, {})[dataset.SOPInstanceUID] = dataset
+    return found
+
+
+def browse(ohif: Ohif, held: dict[tuple[str, str], Series]) -> Iterator[Result]:
+    """Open each series and look at its first, second and last picture."""
+    for (study, series), instances in held.items():
+        modality = str(next(iter(instances.values())).get("Modality", "?"))
+        count, problem = 0, ""
+        try:
+            ohif.open(study, series)
+            for shown in _looks(ohif, instances):
+                count += 1
+                problem = problem or _problem(shown, instances)
+        except (TimeoutError, AssertionError) as error:
+            problem = problem or f"nothing is shown: {str(error)[:300]}"
+        except originals.UNDECODABLE as error:
+            problem = problem or f"pydicom cannot decode it: {error}"
+        problem = problem or "; ".join(ohif.problems())
+        ohif.problems()
+        ohif.keep(f"{modality}-{series[-40:]}")
+        yield Result(modality, study, series, count, problem)
+
+
+def _looks(ohif: Ohif, instances: Series) -> Iterator[Shown]:
+    yield ohif.shown(_SECONDS, frozenset(instances))
+    last = ohif.count() - 1
+    if last > 0:
+        ohif.scroll(1)
+        yield ohif.shown(_SECONDS)
+    if last > 1:
+        ohif.jump(last)
+        yield ohif.shown(_SECONDS)
+
+
+def _problem(shown: Shown, instances: Series) -> str:
+    dataset = instances.get(shown.instance)
+    if dataset is None:
+        return f"another series is shown: {shown.instance}"
+    seen = shown.picture(*originals.size(dataset, shown.frame))
+    wrong = originals.difference(seen, originals.picture(dataset, shown.frame))
+    return f"frame {shown.frame} of {shown.instance}: {wrong}" if wrong else ""
+
+
+@contextlib.contextmanager
+def gateway(samples: Path) -> Iterator[str]:
+    """The URL of ``make run`` with a folder's studies."""
+    with tempfile.TemporaryDirectory(prefix="browse-") as data:
+        command = [sys.executable, "-m", "gateway", "demo", "--port", "0", "--data", data]
+        process = subprocess.Popen(
+            [*command, "--samples", str(samples)], stdout=subprocess.PIPE, text=True
+        )
+        try:
+            root = next(line for line in process.stdout if line.startswith("http://"))
+            yield root.strip().removesuffix("/dicomweb")
+        finally:
+            process.terminate()
+            process.communicate(timeout=60)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201
+
+
+def main() -> int:
+    """Browse a folder; the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.e2e.browse", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of DICOM files")
+    parser.add_argument("--url", help="a gateway that holds them, instead of one started here")
+    arguments = parser.parse_args()
+    absent = viewing.missing()
+    if absent:
+        _say(absent)
+        return 2
+    held = read(arguments.data)
+    running = contextlib.nullcontext(arguments.url) if arguments.url else gateway(arguments.data)
+    bad = 0
+    with running as url, contextlib.closing(Browser()) as chromium:
+        for result in browse(Ohif(chromium, url.rstrip("/")), held):
+            bad += bool(result.problem)
+            said = result.problem or f"{result.pictures} pictures as in the files"
+            _say(f"{result.modality:8}{result.series}  {said}")
+    _say(f"{len(held) - bad} of {len(held)} series are shown right; see {viewing.SCREENS}.")
+    return 1 if bad or not held else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
