@@ -135,6 +135,7 @@ def malformed(context: Context) -> None:
     original = _images(context)[0]
     for key, value in (("viewport", "x"), ("window", "1,2"), ("quality", "1000")):
         answer = context.get(f"{original.address}/rendered", [(key, value)], accept="image/jpeg")
+        context.whole(answer)
         sentence = f"{key}={value} is answered {answer.status}"
         context.expect(answer.status == 400, sentence, answer)
 

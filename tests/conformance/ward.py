@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
@@ -23,9 +24,8 @@ def _slices():
         name, identifier, sex, date, time, accession, physician = patient
         for series in range(1 + number % 2):
             for instance in (1, 2):
-                yield files.ct(
+                yield _unsigned(
                     instance,
-                    size=16,
                     SpecificCharacterSet="ISO_IR 192",
                     PatientName=name,
                     PatientID=identifier,
@@ -48,6 +48,15 @@ def _slices():
                     BodyPartExamined="CHEST",
                     RequestAttributesSequence=_requests(number),
                 )
+
+
+def _unsigned(instance: int, **attributes) -> Dataset:
+    """A slice whose values are not signed: a signed one ends dcmtk's JPEG-LS coder, and Orthanc."""
+    dataset = files.ct(instance, size=16, **attributes)
+    values = np.frombuffer(dataset.PixelData, "<i2") + 1024
+    dataset.PixelData = values.astype("<u2").tobytes()
+    dataset.PixelRepresentation, dataset.BitsStored, dataset.HighBit = 0, 12, 11
+    return dataset
 
 
 def _requests(number: int) -> Sequence:
