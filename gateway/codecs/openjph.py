@@ -97,7 +97,9 @@ def compress(samples: Samples, image: ImagePixel, quality: int) -> bytes:
 
 
 def _encode(samples: Samples, image: ImagePixel, **options: Any) -> bytes:
-    levels = max(_LEVELS, (max(samples.shape[:2]) - 1).bit_length() - _LOWEST.bit_length() + 1)
+    halvings = (max(samples.shape[:2]) - 1).bit_length()  # until one pixel is left
+    # Not more: a resolution that adds nothing is an empty one, which OHIF's OpenJPH cannot read.
+    levels = min(max(_LEVELS, halvings - _LOWEST.bit_length() + 1), halvings)
     try:
         frame = imagecodecs.htj2k_encode(
             contiguous(samples),

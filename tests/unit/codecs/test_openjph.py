@@ -143,6 +143,9 @@ def parts(frame):
         (2049, 16, 6),
         (16, 4096, 6),
         (16, 4097, 7),
+        (16, 17, 5),
+        (16, 16, 4),  # with a fifth, a resolution would be empty: OHIF cannot read that
+        (8, 5, 3),
         (1, 1, 5),
     ],
 )
