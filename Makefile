@@ -46,6 +46,9 @@ import: $(VENV)/.run ## import a folder into the running embedded HealthImaging 
 test: $(VENV)/.dev ## run every test
 	$(BIN)/python -m pytest
 
+browse: $(VENV)/.dev ## show a folder's studies in OHIF and compare what is seen with the files (FOLDER)
+	@exec $(BIN)/python -m tests.e2e.browse --data '$(FOLDER)'
+
 check: $(VENV)/.dev ## check format, lint, types and the floors of the architecture
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

@@ -203,7 +203,7 @@ class Page:
                 if found := self.evaluate(expression):
                     return found
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{expression}; {self.problems}")
+                raise TimeoutError(f"{self.problems or 'no problem is known'}; {expression}")
             time.sleep(0.1)
 
     def screenshot(self, path: Path) -> None:
