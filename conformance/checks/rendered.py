@@ -56,8 +56,18 @@ def instance(context: Context) -> None:
     _offered(context, "/rendered")
     for original in _images(context):
         answer = context.get(f"{original.address}/rendered", accept="image/jpeg")
+        if _declined(context, answer, original):
+            continue
         if context.succeeded(answer) and (found := picture(context, answer, "image/jpeg")):
             _size(context, found, original, answer)
+
+
+def _declined(context: Context, answer: Answer, original: Original) -> bool:
+    """Whether the server says that it cannot render one image: it need not render every kind."""
+    if answer.status in (400, 406, 415, 501):
+        context.note(f"An image in {original.syntax} is not rendered ({answer.status})")
+        return True
+    return False
 
 
 def _size(context: Context, found: Image.Image, original: Original, answer: Answer) -> None:
@@ -86,6 +96,8 @@ def frames(context: Context) -> None:
     _offered(context, "/frames/1/rendered")
     for original in _images(context):
         answer = context.get(f"{original.address}/frames/1/rendered", accept="image/jpeg")
+        if _declined(context, answer, original):
+            continue
         if context.succeeded(answer) and (found := picture(context, answer, "image/jpeg")):
             _size(context, found, original, answer)
 

@@ -60,7 +60,8 @@ def includefield_list(context: Context) -> None:
         _try(context, 3, tag, repeated)
 
 
-@check("search.includefield-all", "includefield=all gives what there is", "PS3.18 8.3.4.3")
+@check("search.includefield-all", "includefield=all gives what there is", "PS3.18 8.3.4.3",
+       Severity.SHOULD)  # fmt: skip
 def includefield_all(context: Context) -> None:
     """At least what can be named at the same level."""
     for depth, tags in _WANTED.items():

@@ -9,7 +9,7 @@ from pydicom.datadict import dictionary_VR, keyword_for_tag
 from conformance import results
 from conformance.context import Context
 from conformance.matching import Path
-from conformance.model import NotSupported, Severity
+from conformance.model import Blocked, NotSupported, Severity
 from conformance.originals import Entity
 from conformance.registry import check
 from conformance.results import name
@@ -192,10 +192,21 @@ def encoded(context: Context) -> None:
             context.expect(one.uid in listed, "A value with a space is not found", answer)
 
 
+def _decodes(context: Context) -> bool:
+    """Whether a key that is percent-encoded throughout finds what it finds otherwise."""
+    for key in values_of(context.entities(1), PATIENT_ID)[:1]:
+        escaped = "".join(f"%{ord(letter):02X}" for letter in key)
+        answer = context.whole(context.get(f"/studies?PatientID={escaped}"))
+        return answer.ok and bool(context.json(answer))
+    return True
+
+
 @check("match.non-ascii", "Keys are UTF-8, percent-encoded", "PS3.18 8.3.1, 8.3.4.1")
 def non_ascii(context: Context) -> None:
     """Names in other scripts, as a wild card would find them, and letter by letter."""
     tried = 0
+    if not _decodes(context):
+        raise Blocked("Percent-encoding is not undone; see match.encoded")
     for one, value in results.pick(context.entities(1), 0x00100010):
         first = value[0][0]
         fit = not first.isascii() and first.isprintable() and not re.search(r"[*?\\,\ufffd]", first)

@@ -48,6 +48,14 @@ def test_without_a_fault_nothing_is_found(check):
     assert set().union(*(one.found for one in faults.ALL)) <= tried | IDLE
 
 
+def test_without_originals_searches_are_compared_with_metadata(server):
+    server.fault = honest
+    outcomes = suite.check(server.root, None, "search", "match", "page", "frame.native")
+    assert suite.failed(outcomes) == {}
+    assert outcomes["match.dates"].verdict is Verdict.PASS
+    assert outcomes["frame.native"].verdict is Verdict.NOT_RUN
+
+
 @pytest.mark.parametrize("planted", faults.ALL, ids=lambda one: one.name)
 def test_a_planted_fault_is_found_and_nothing_else(check, planted):
     found = suite.failed(check(planted.fault, seconds=1.5))
