@@ -25,7 +25,7 @@ _SECONDS: Final = 20.0
 
 
 class Result(NamedTuple):
-    """What became of a series; ``problem`` is empty if its pictures are right."""
+    """What became of a series: how many pictures were compared, and what is wrong with them."""
 
     modality: str
     study: str
@@ -34,8 +34,8 @@ class Result(NamedTuple):
     problem: str = ""
 
 
-Series = dict[str, Dataset]
-"""The instances of a series by their UIDs."""
+Series = dict[str, Dataset | None]
+"""The instances of a series by their UIDs; None where several files have the same one."""
 
 
 def read(folder: Path) -> dict[tuple[str, str], Series]:
@@ -46,24 +46,24 @@ def read(folder: Path) -> dict[tuple[str, str], Series]:
             dataset = files.read(path)
             if originals.has_pictures(dataset):
                 key = (dataset.StudyInstanceUID, dataset.SeriesInstanceUID)
-                found.setdefault(key, {})[dataset.SOPInstanceUID] = dataset
+                series, uid = found.setdefault(key, {}), dataset.SOPInstanceUID
+                series[uid] = None if uid in series else dataset
     return found
 
 
 def browse(ohif: Ohif, held: dict[tuple[str, str], Series]) -> Iterator[Result]:
     """Open each series and look at its first, second and last picture."""
     for (study, series), instances in held.items():
-        modality = str(next(iter(instances.values())).get("Modality", "?"))
+        modality = next((str(one.get("Modality", "?")) for one in instances.values() if one), "?")
         count, problem = 0, ""
         try:
             ohif.open(study, series)
             for shown in _looks(ohif, instances):
-                count += 1
-                problem = problem or _problem(shown, instances)
+                found = _compared(shown, instances)
+                count += found is not None
+                problem = problem or found or ""
         except (TimeoutError, AssertionError) as error:
             problem = problem or f"nothing is shown: {str(error)[:300]}"
-        except originals.UNDECODABLE as error:
-            problem = problem or f"pydicom cannot decode it: {error}"
         problem = problem or "; ".join(ohif.problems())
         ohif.problems()
         ohif.keep(f"{modality}-{series[-40:]}")
@@ -81,12 +81,18 @@ def _looks(ohif: Ohif, instances: Series) -> Iterator[Shown]:
         yield ohif.shown(_SECONDS)
 
 
-def _problem(shown: Shown, instances: Series) -> str:
-    dataset = instances.get(shown.instance)
-    if dataset is None:
+def _compared(shown: Shown, instances: Series) -> str | None:
+    """What is wrong with a picture, ``""`` if nothing; None if there is nothing to compare with."""
+    if shown.instance not in instances:
         return f"another series is shown: {shown.instance}"
-    seen = shown.picture(*originals.size(dataset, shown.frame))
-    wrong = originals.difference(seen, originals.picture(dataset, shown.frame))
+    dataset = instances[shown.instance]
+    if dataset is None:
+        return None
+    try:
+        original = originals.picture(dataset, shown.frame)
+    except originals.UNDECODABLE:
+        return None
+    wrong = originals.difference(shown.picture(*originals.size(dataset, shown.frame)), original)
     return f"frame {shown.frame} of {shown.instance}: {wrong}" if wrong else ""
 
 
@@ -126,7 +132,7 @@ def main() -> int:
     with running as url, contextlib.closing(Browser()) as chromium:
         for result in browse(Ohif(chromium, url.rstrip("/")), held):
             bad += bool(result.problem)
-            said = result.problem or f"{result.pictures} pictures as in the files"
+            said = result.problem or f"{result.pictures} pictures compared, as in the files"
             _say(f"{result.modality:8}{result.series}  {said}")
     _say(f"{len(held) - bad} of {len(held)} series are shown right; see {viewing.SCREENS}.")
     return 1 if bad or not held else 0

@@ -38,14 +38,8 @@ _ORDERS: Final = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 
 
 
 def has_pictures(dataset: Dataset) -> bool:
-    """Whether a viewer shows the pixels of the instance as they are, and pydicom decodes them."""
-    if "PixelData" not in dataset or dataset.get("Modality") in ("SEG", "SM"):
-        return False
-    try:
-        picture(dataset, 1)
-    except UNDECODABLE:
-        return False  # there is nothing to compare with
-    return True
+    """Whether a viewer shows the pixels of the instance as they are."""
+    return "PixelData" in dataset and dataset.get("Modality") not in ("SEG", "SM")
 
 
 def size(dataset: Dataset, frame: int) -> tuple[float, float]:
@@ -64,7 +58,7 @@ def picture(dataset: Dataset, frame: int) -> np.ndarray:
             samples = apply_color_lut(samples, dataset)
             return (samples >> 8 if samples.dtype.itemsize > 1 else samples).astype("u1")
         if dataset.SamplesPerPixel > 1:
-            return samples.astype("u1")
+            return (samples >> max(dataset.BitsStored - 8, 0)).astype("u1")
         grey = _windowed(dataset, frame, samples)
     if dataset.PhotometricInterpretation == "MONOCHROME1":
         grey = 255 - grey
