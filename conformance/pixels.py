@@ -181,9 +181,8 @@ def kinds(files: Iterable[Original], most: int) -> list[Original]:
     for one in files:
         if one.frames and one.path is not None:
             image = decoders.shape(one.tree)
-            several = one.frames > 1
             key = (one.syntax, image.photometric, image.samples, image.allocated, image.stored,
-                   image.high, image.signed, image.planar, several)  # fmt: skip
+                   image.high, image.signed, image.planar, one.frames > 1)  # fmt: skip
             found.setdefault(key, one)
     single = [one for one in found.values() if one.frames == 1]
     several = [one for one in found.values() if one.frames > 1]

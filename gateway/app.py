@@ -16,8 +16,8 @@ from gateway.auth.access import Access, access
 from gateway.auth.trail import Trail
 from gateway.cache.tiers import Tiers
 from gateway.catalog.reader import Reader
-from gateway.connections import Limits
 from gateway.errors import GatewayError
+from gateway.framing import Limits
 from gateway.remote.api import HealthImaging
 from gateway.remote.client import HealthImagingClient
 from gateway.remote.permissions import Permissions

@@ -22,10 +22,10 @@ from gateway import catalogs, demo, ohif, serving, workers
 from gateway.app import create_app
 from gateway.auth import apikeys
 from gateway.auth.access import access
-from gateway.connections import Limits
 from gateway.emulator import identity, quotas
 from gateway.emulator.server import Server
 from gateway.errors import ConfigurationError, GatewayError
+from gateway.framing import Limits
 from gateway.remote.client import HealthImagingClient
 from gateway.remote.imports import Imports, batches, explain
 from gateway.settings import (

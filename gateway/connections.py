@@ -7,9 +7,7 @@ Time limits are looked at by ``Watch`` once a second, which costs a request noth
 
 import asyncio
 import logging
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, cast
 
@@ -22,15 +20,15 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
+from gateway.framing import Head, Limits, Refused, misframed, oversized
 from gateway.gathering import Gathered
+from gateway.heads import Heads
 from gateway.telemetry import logs
 from gateway.web.errors import problem
 from gateway.web.repeats import Ready
 
 _log: Final = logging.getLogger(__name__)
 
-_HTTP_PORT: Final = 80
-_MAX_FIELDS: Final = 128
 _LEAST_TAKEN: Final = 1024  # bytes: less than that, and the client has not moved
 _PARTING_SECONDS: Final = 1.0
 """For that long a connection is kept open on which the last word is said.
@@ -43,33 +41,6 @@ RESET: Final = "gateway.reset"
 """The name of the extension that resets the connection of a request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a connection may bring, in bytes, and how long it may take, in seconds.
-
-    ``request_seconds`` for a head or a body to arrive, ``idle_seconds`` between requests,
-    ``stall_seconds`` for a client to take some of what it is sent, ``answer_seconds`` for there to
-    be something to send. ``answer`` is the largest answer, ``queued`` how many requests may be sent
-    before the first is answered, ``connections`` how many clients may have. ``drain_seconds`` is
-    what is under way given at the end, ``drain_delay`` how long before that all goes on as ever.
-    Where it is ``resettable`` an application may call ``RESET``, of a scope's extensions.
-    """
-
-    url: float = math.inf
-    head: float = 256 << 10
-    body: float = math.inf
-    answer: float = math.inf
-    request_seconds: float = math.inf
-    idle_seconds: float = 75.0
-    stall_seconds: float = math.inf
-    answer_seconds: float = math.inf
-    drain_seconds: float = 10.0
-    drain_delay: float = 0.0
-    queued: float = math.inf
-    connections: float = math.inf
-    resettable: bool = False
-
-
 class _Phase(Enum):
     """What of a request a connection is receiving."""
 
@@ -78,20 +49,13 @@ class _Phase(Enum):
     BODY = "body"
 
 
-class _Refused(Exception):
-    """What a client asks for is not answered; ends the parsing of what follows."""
-
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
-
-
 class Watch:
     """What the connections of one server have in common; ``ending`` once it is told to end."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.ending = False
+        self.heads = Heads()
 
     async def run(self, connections: set[Any]) -> None:
         """Look after all ``connections`` for as long as this runs."""
@@ -112,6 +76,10 @@ class Connection(HttpToolsProtocol):
         self._watch = watch
         self._limits = watch.limits
         self._queued = False
+        self._heads = watch.heads
+        self._tried: dict[str, Any] | None = None  # the state of a request that is not at hand
+        self._given: dict[str, Any] | None = None  # the request that was answered at once
+        self._count = 0  # requests begun in what was read last
         self._running: RequestResponseCycle | None = None
         self._task: asyncio.Task[None] | None = None
         self._phase = _Phase.NOTHING
@@ -120,11 +88,9 @@ class Connection(HttpToolsProtocol):
         self._taken = 0  # at once
         self._body = 0
         self._deaf = False  # nothing more is read
-        self._refusal: _Refused | None = None
+        self._refusal: Refused | None = None
         self._sent = self._unsent = self._begun_at = 0
         self._moved = 0.0
-
-    # What asyncio calls.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Serve a connection."""
@@ -139,7 +105,11 @@ class Connection(HttpToolsProtocol):
         """Take what the client sends."""
         if self._deaf:
             return
+        idle = self._is_idle()
+        if idle and self._repeat(data):
+            return
         self._taken = len(data)
+        self._begin_reading()
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -152,9 +122,36 @@ class Connection(HttpToolsProtocol):
             else:
                 self._refuse(found.status, str(found))
             return
+        self._tried = None
         if self._phase is not _Phase.NOTHING:
             self._size += len(data)
             self._check_size()
+        elif idle and self._count == 1 and self._given is not None:
+            self._heads.put(data, self._given)
+
+    def _begin_reading(self) -> None:
+        self._given, self._count = None, 0
+
+    def _is_idle(self) -> bool:
+        """Whether the next byte begins a request that nothing stands before."""
+        waits = self._running is not None or self.pipeline or self.flow.write_paused
+        return self._phase is _Phase.NOTHING and not waits and not self._watch.ending
+
+    def _repeat(self, data: bytes) -> bool:
+        """Answer a request that came before in the same bytes, if its answer is at hand."""
+        known = self._heads.get(data)
+        if known is None or self._ready is None:
+            return False
+        own = {"client": self.client, "server": self.server, "scheme": self.scheme}
+        scope = {**known, **own, "state": self.app_state.copy()}
+        pieces = self._ready(scope)
+        if pieces is None:
+            self._tried = scope["state"]
+            return False
+        self._since = self._moved = self.loop.time()
+        self.server_state.total_requests += 1
+        self._out.send([self._heads.opening(self.server_state.default_headers), *pieces])
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of all that was asked for."""
@@ -168,11 +165,10 @@ class Connection(HttpToolsProtocol):
     def eof_received(self) -> None:
         """Close; as ever, a client that says that it sends no more has left."""
 
-    # What httptools calls.
-
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
+        self._count += 1
         self._enter(_Phase.HEAD)
 
     def on_headers_complete(self) -> None:
@@ -190,7 +186,7 @@ class Connection(HttpToolsProtocol):
         """Take a piece of a body."""
         self._body += len(body)
         if self._body > self._limits.body:
-            self._refusal = _Refused(413, "The body is too large")
+            self._refusal = Refused(413, "The body is too large")
             raise self._refusal
         super().on_body(body)
 
@@ -204,52 +200,14 @@ class Connection(HttpToolsProtocol):
         self._since = self.loop.time()
         self._size = 0
 
-    def _objection(self) -> _Refused | None:
-        """What speaks against the request whose head is here (RFC 9112 3.2, 6.1; RFC 9110)."""
-        if len(self.url) > self._limits.url:
-            return _Refused(414, "The path and query are too long")
-        if len(self.headers) > _MAX_FIELDS:
-            return _Refused(431, f"There are more than {_MAX_FIELDS} header fields")
-        if self._size + self._taken > self._limits.head and self._head() > self._limits.head:
-            return _Refused(431, "The header fields are too large")
-        if len(self.pipeline) >= self._limits.queued:
-            return _Refused(429, "There are too many requests at a time on one connection")
-        return self._misframed()
-
-    def _head(self) -> int:
-        """The bytes of the head, about; looked at where so many have come at all."""
-        return len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers])
-
-    def _misframed(self) -> _Refused | None:
-        """What different recipients would understand differently."""
-        hosts, version = 0, str(self.parser.get_http_version())
-        for name, value in self.headers:
-            if name == b"host":
-                hosts += 1
-            elif name == b"transfer-encoding" and (version != "1.1" or value.lower() != b"chunked"):
-                return _Refused(400, "The transfer coding is not chunked")
-            elif name == b"expect" and value.lower() != b"100-continue":
-                return _Refused(417, "Nothing but 100-continue can be expected")
-        if hosts > 1 or (not hosts and version == "1.1"):
-            return _Refused(400, "There has to be one Host")
-        if version not in ("1.1", "1.0"):
-            return _Refused(505, "HTTP/1.1 is spoken here")
-        if not self.url.startswith(b"/"):
-            return self._astray()
-        return None
-
-    def _astray(self) -> _Refused | None:
-        """What speaks against a target that is no path: an absolute one has to be that of Host."""
-        try:
-            url = httptools.parse_url(self.url)
-        except httptools.HttpParserInvalidURLError:
-            return _Refused(400, "The target is not a path")
-        port = b":%d" % url.port if url.port and url.port != _HTTP_PORT else b""
-        hosts = [value.lower() for name, value in self.headers if name == b"host"]
-        named = [one.removesuffix(b":%d" % _HTTP_PORT) for one in hosts]
-        if not url.host or not url.path or named != [url.host.lower() + port]:
-            return _Refused(400, "The target is not a path on this host")
-        return None
+    def _objection(self) -> Refused | None:
+        """What speaks against the request whose head is here."""
+        head = Head(self.url, self.headers, str(self.parser.get_http_version()))
+        counted = self._size + self._taken > self._limits.head
+        refusal = oversized(head, self._limits, counted=counted)
+        if refusal is None and len(self.pipeline) >= self._limits.queued:
+            return Refused(429, "There are too many requests at a time on one connection")
+        return refusal or misframed(head)
 
     def _check_size(self) -> None:
         """Refuse a head or a body that does not end: the parser keeps one field, however long."""
@@ -284,15 +242,28 @@ class Connection(HttpToolsProtocol):
         self._begun_at = self._out.sent
         if self._watch.ending and not self.pipeline:
             cycle.keep_alive = False
-        pieces = None
-        if self._ready is not None and not self._queued and not cycle.flow.write_paused:
+        if self._tried is not None:
+            cycle.scope["state"], self._tried = self._tried, None
+        elif self._ready is not None and not self._queued and not cycle.flow.write_paused:
             pieces = self._ready(cast("Scope", cycle.scope))
-        if pieces is not None:
-            _give(cycle, pieces)
-            return
+            if pieces is not None:
+                self._give(cycle, pieces)
+                return
         self._task = self.loop.create_task(cycle.run_asgi(app))
         self._task.add_done_callback(self.tasks.discard)
         self.tasks.add(self._task)
+
+    def _give(self, cycle: RequestResponseCycle, pieces: Sequence[bytes]) -> None:
+        """Send a whole answer of status 200: what is left of uvicorn's ``send`` for it."""
+        cycle.response_started = cycle.response_complete = True
+        opening = self._heads.opening(self.server_state.default_headers)
+        if cycle.keep_alive:
+            self._given = cast("dict[str, Any]", cycle.scope)
+            self._out.send([opening, *pieces])
+        else:
+            self._out.send([opening, b"connection: close\r\n", *pieces])
+            self._out.close()
+        cycle.on_response()
 
     # Ends.
 
@@ -424,20 +395,3 @@ class Connection(HttpToolsProtocol):
             self._hear_no_more()
         else:
             self._refuse(408, "The request did not arrive in time")
-
-
-def _give(cycle: RequestResponseCycle, pieces: Sequence[bytes]) -> None:
-    """Send a whole answer of status 200: what is left of uvicorn's ``send`` for it."""
-    cycle.response_started = cycle.response_complete = True
-    lines = [STATUS_LINE[200]]
-    for name, value in cycle.default_headers:
-        lines += (name, b": ", value, b"\r\n")
-    if not cycle.keep_alive:
-        lines.append(b"connection: close\r\n")
-    first, *rest = pieces
-    cycle.transport.write(b"".join((*lines, first)))
-    for piece in rest:
-        cycle.transport.write(piece)
-    if not cycle.keep_alive:
-        cycle.transport.close()
-    cycle.on_response()

@@ -37,6 +37,12 @@ class Gathered(asyncio.Transport):
             self._due = True
             self._loop.call_soon(self._turn)
 
+    def send(self, pieces: list[bytes | bytearray | memoryview]) -> None:
+        """Send ``pieces`` now, behind what waits."""
+        self._pieces += pieces
+        self._size += sum(map(len, pieces))
+        self.flush()
+
     def _turn(self) -> None:
         self._due = False
         self.flush()

@@ -12,8 +12,9 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
-from gateway.connections import Connection, Limits, Watch
+from gateway.connections import Connection, Watch
 from gateway.errors import ConfigurationError
+from gateway.framing import Limits
 
 _BACKLOG: Final = 2048
 _ACCEPTED_SECONDS: Final = 0.05

@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from gateway import serving
-from gateway.connections import Limits
+from gateway.framing import Limits
 
 HOST = b"Host: a\r\n"
 SLOW = Limits(
