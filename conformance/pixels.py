@@ -185,6 +185,6 @@ def kinds(files: Iterable[Original], most: int) -> list[Original]:
                    image.high, image.signed, image.planar, one.frames > 1)  # fmt: skip
             found.setdefault(key, one)
     single = [one for one in found.values() if one.frames == 1]
-    several = [one for one in found.values() if one.frames > 1]
-    mixed = [one for pair in zip_longest(several, single) for one in pair if one is not None]
+    stacks = [one for one in found.values() if one.frames > 1]
+    mixed = [one for pair in zip_longest(stacks, single) for one in pair if one is not None]
     return mixed[:most]
