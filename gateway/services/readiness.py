@@ -1,5 +1,6 @@
 """Whether the gateway can do its work: HealthImaging answers, and start-up is over."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Final
@@ -8,6 +9,8 @@ from gateway.errors import GatewayError, UpstreamUnavailable
 from gateway.services.library import Library
 
 _SECONDS: Final = 3.0
+_PATIENCE: Final = 2.0
+"""Seconds to wait for HealthImaging: whoever asks for readiness does not wait for long itself."""
 
 Progress = Callable[[], str | None]
 """Says what start-up is still busy with; None when it is over."""
@@ -24,6 +27,7 @@ class Readiness:
         self._problem: str | None = None
         self._away = self._was_ready = False
         self._ending = False
+        self._asking: asyncio.Task[None] | None = None
 
     @property
     def serves(self) -> bool:
@@ -46,10 +50,22 @@ class Readiness:
         if busy:
             return busy
         if time.monotonic() >= self._until:
-            try:
-                await self._library.check(self._datastore_id)
-                self._problem, self._away, self._was_ready = None, False, True
-            except GatewayError as error:
-                self._problem, self._away = str(error), isinstance(error, UpstreamUnavailable)
-            self._until = time.monotonic() + _SECONDS
+            await self._look()
         return self._problem
+
+    async def _look(self) -> None:
+        """Ask HealthImaging, once at a time; it is away if it takes long to say anything."""
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask())
+        answered, _ = await asyncio.wait({self._asking}, timeout=_PATIENCE)
+        if not answered:
+            self._problem, self._away = "HealthImaging takes long to answer", True
+
+    async def _ask(self) -> None:
+        try:
+            await self._library.check(self._datastore_id)
+            self._problem, self._away, self._was_ready = None, False, True
+        except GatewayError as error:
+            self._problem, self._away = str(error), isinstance(error, UpstreamUnavailable)
+        finally:
+            self._until, self._asking = time.monotonic() + _SECONDS, None

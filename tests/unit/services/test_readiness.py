@@ -106,3 +106,41 @@ def test_start_up_that_is_not_over_comes_first():
     assert remote.calls == []
     assert problems(state) == [None]
     assert remote.count("check") == 1
+
+
+def test_a_healthimaging_that_stalls_is_away_before_anybody_gives_up(monkeypatch):
+    monkeypatch.setattr("gateway.services.readiness._PATIENCE", 0.05)
+    monkeypatch.setattr("gateway.services.readiness._SECONDS", 0.0)
+    remote = MemoryHealthImaging()
+    state = readiness(remote)
+
+    async def scenario():
+        assert await state.problem() is None
+        goes_on, check = asyncio.Event(), remote.check
+
+        async def stall(datastore_id):
+            await goes_on.wait()
+            await check(datastore_id)
+
+        remote.check = stall
+        told = [await state.problem() for _ in range(3)]
+        assert told == ["HealthImaging takes long to answer"] * 3
+        assert state.serves
+        goes_on.set()
+        assert await state.problem() is None
+        assert remote.count("check") == 2  # one call stalled, however often it was asked for
+
+    asyncio.run(scenario())
+
+
+def test_one_that_stalls_at_the_start_is_not_ready(monkeypatch):
+    monkeypatch.setattr("gateway.services.readiness._PATIENCE", 0.05)
+    remote = MemoryHealthImaging()
+    state = readiness(remote)
+
+    async def scenario():
+        remote.check = lambda _: asyncio.sleep(60)
+        assert await state.problem() == "HealthImaging takes long to answer"
+        assert not state.serves
+
+    asyncio.run(scenario())
