@@ -19,7 +19,7 @@ from gateway.remote.api import OpenFrame, Summary, Urgency
 from gateway.remote.calls import Calls
 from gateway.remote.credentials import Credentials
 from gateway.remote.endpoint import resolve
-from gateway.remote.errors import FAILURES, translate
+from gateway.remote.errors import FAILURES, configuring, translate
 from gateway.remote.retries import Retries
 from gateway.remote.schedule import Schedule
 from gateway.remote.scheduler import Scheduler, Turn
@@ -38,21 +38,27 @@ class HealthImagingClient:
     """The adapter of ``remote.api.HealthImaging``; of the event loop that first calls it."""
 
     def __init__(self, settings: GatewaySettings, **credentials: str) -> None:
-        """``credentials`` are boto3's keyword arguments; its default chain where there are none."""
-        session = botocore.session.get_session()
+        """``credentials`` are boto3's keyword arguments; its default chain where there are none.
+
+        Raises:
+            ConfigurationError: AWS's configuration leads to no client.
+        """
         slots = settings.upstream_concurrency
         threads = min(slots, _MOST_THREADS)
         self._threads = ThreadPoolExecutor(threads, "healthimaging")
-        self._client: Any = session.create_client(
-            "medical-imaging",
-            endpoint_url=settings.endpoint_url,
-            region_name=settings.region,
-            config=_config(settings, threads),
-            **credentials,
-        )
         keys = StaticCredentials(*_static(**credentials)) if credentials else None
+        with configuring():
+            session = botocore.session.get_session()
+            self._client: Any = session.create_client(
+                "medical-imaging",
+                endpoint_url=settings.endpoint_url,
+                region_name=settings.region,
+                config=_config(settings, threads),
+                **credentials,
+            )
+            endpoint = resolve(session, settings.region, settings.endpoint_url)
         self._wire = Wire(
-            resolve(session, settings.region, settings.endpoint_url),
+            endpoint,
             Credentials(lambda: keys or session.get_credentials()),
             settings.connect_timeout,
             settings.read_timeout,

@@ -1,5 +1,7 @@
 """botocore's errors, and those of the wire, become ours at this one border."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
@@ -17,6 +19,7 @@ from botocore.exceptions import (
 )
 
 from gateway.errors import (
+    ConfigurationError,
     GatewayError,
     NotFound,
     UpstreamDenied,
@@ -161,6 +164,22 @@ def translate(error: Failure, operation: str) -> GatewayError:
     if isinstance(error, _NO_ACCESS):
         return UpstreamDenied("The gateway has no usable AWS credentials or region")
     return _away(operation)
+
+
+@contextmanager
+def configuring() -> Iterator[None]:
+    """Within, a client is made: what fails is no call, but what it is configured by.
+
+    Raises:
+        ConfigurationError: AWS's configuration, or that of the gateway, leads to no client.
+    """
+    try:
+        yield
+    except NoRegionError as error:
+        message = "GATEWAY_REGION is not set, and AWS's own configuration names no region."
+        raise ConfigurationError(message) from error
+    except (BotoCoreError, OSError) as error:
+        raise ConfigurationError(f"AWS's configuration cannot be used: {error}") from error
 
 
 def _code_and_status(error: ClientError) -> tuple[str, int]:

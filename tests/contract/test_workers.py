@@ -23,6 +23,21 @@ PLACE = (
 )
 
 
+_DYING = """
+import time
+from gateway import serving, workers
+
+def make():
+    with open("starts", "a") as file:
+        file.write(f"{time.time()} ")
+    raise RuntimeError
+
+if __name__ == "__main__":
+    sockets = serving.share("127.0.0.1", 0, "PORT", 1)
+    raise SystemExit(workers.Supervisor(sockets, make, "warning", 1.0).run())
+"""
+
+
 @pytest.fixture(scope="module")
 def imaging(tmp_path_factory):
     server = HealthImaging(tmp_path_factory.mktemp("workers"))
@@ -203,6 +218,45 @@ def test_settings_with_which_none_can_start_are_said_once(serving, tmp_path):
     _, complaints = running.process.communicate(timeout=60)
     assert running.process.returncode == 1
     assert complaints.count("GATEWAY_ANNOTATION_FONT") == 1
+
+
+@pytest.mark.parametrize(
+    ("workers", "lacking", "told"),
+    [
+        (1, {"GATEWAY_REGION": ""}, "GATEWAY_REGION is not set"),
+        (2, {"GATEWAY_REGION": ""}, "GATEWAY_REGION is not set"),
+        (2, {"AWS_PROFILE": "nobody"}, "AWS's configuration cannot be used"),
+        (2, {"AWS_CA_BUNDLE": "/none", "GATEWAY_ENDPOINT_URL": ""}, "AWS's configuration"),
+    ],
+)
+def test_what_aws_lacks_ends_all_with_one_sentence(serving, workers, lacking, told):
+    nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    running = serving(GATEWAY_WORKERS=str(workers), **nowhere, **lacking)
+    _, complaints = running.process.communicate(timeout=60)
+    assert running.process.returncode == 1
+    sentences = [line for line in complaints.splitlines() if "worker_ended" not in line]
+    assert len(sentences) == 1, complaints
+    assert told in sentences[0]
+
+
+def test_a_worker_that_keeps_dying_is_started_ever_more_seldom(tmp_path):
+    """Whatever it dies of: its starts are a second apart, then two, then four."""
+    (tmp_path / "dying.py").write_text(_DYING)
+    running = subprocess.Popen(
+        [sys.executable, "dying.py"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        stderr=subprocess.DEVNULL,
+    )
+    starts = tmp_path / "starts"
+    try:
+        Serving.wait_for(lambda: starts.exists() and len(starts.read_text().split()) >= 4)
+    finally:
+        running.terminate()
+        assert running.wait(20) == 0
+    times = [float(one) for one in starts.read_text().split()]
+    assert times[2] - times[1] > 1
+    assert times[3] - times[2] > 2
 
 
 def test_two_do_not_share_a_port_by_mistake(serving):
