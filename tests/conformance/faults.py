@@ -129,7 +129,7 @@ def truncated_body(ask: Ask, serve: Serve) -> Reply:
 @planted("http.complete")
 def stalls(ask: Ask, serve: Serve) -> Reply:
     reply = serve(ask)
-    return replace(reply, wait=2.5) if ask.path.endswith("/frames/0") else reply
+    return replace(reply, wait=4) if ask.path.endswith("/frames/0") else reply
 
 
 @planted("json.parse", "http.head")
