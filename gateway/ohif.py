@@ -112,15 +112,21 @@ def _unpack(package: Path, folder: Path) -> None:
     with tarfile.open(package) as tar:
         for member in tar:
             place = _place(PurePosixPath(member.name))
-            if place is not None and member.isreg():
-                member.name = place
-                tar.extract(member, folder, set_attrs=False, filter="data")
+            content = tar.extractfile(member) if place is not None and member.isreg() else None
+            if place is None or content is None:
+                continue
+            path = folder / place
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("xb") as file:
+                shutil.copyfileobj(content, file)
 
 
 def _place(path: PurePosixPath) -> str | None:
     """Where a file of the package goes; None if it is not needed."""
     if path == _LICENSE:
         return path.name
+    if ".." in path.parts:
+        raise ConfigurationError("The package has a file that would lie outside of it.")
     if not path.is_relative_to(_BUILT) or path.suffix == ".map" or path.name in _LEFT_OUT:
         return None
     return str(path.relative_to(_BUILT))

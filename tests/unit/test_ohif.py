@@ -99,7 +99,7 @@ def test_another_package_is_refused_and_leaves_nothing(tmp_path, monkeypatch, sp
 
 def test_a_package_that_leads_out_of_the_folder_is_refused(tmp_path, monkeypatch):
     archive = package(tmp_path, monkeypatch, **{"package/dist/../../../out.js": "x"})
-    with pytest.raises((tarfile.TarError, ConfigurationError)):
+    with pytest.raises(ConfigurationError, match="outside of it"):
         ohif.install(tmp_path / "into" / "viewer", archive)
     assert not list(tmp_path.rglob("out.js"))
 

@@ -312,7 +312,7 @@ def test_a_palette_is_never_compressed_lossily(syntax):
         (ImagePixel(8, 8, 3, 8, 8, photometric="YBR_FULL_422"), {ts.JPEG_BASELINE}),
         (ImagePixel(8, 8, 3, 16, 12, photometric="RGB"), set()),
     ],
-    ids=str,
+    ids=lambda given: str(given) if isinstance(given, ImagePixel) else f"{len(given)} syntaxes",
 )
 def test_what_dct_carries(image, expected):
     dct = (ts.JPEG_BASELINE, ts.JPEG_EXTENDED)
