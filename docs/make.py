@@ -119,7 +119,12 @@ or 12 in JPEG Extended; one-bit and floating-point images uncompressed only.
 
 
 VALUES_SCHEMA: Final = HERE.parent / "helm" / "dicomweb-gateway" / "values.schema.json"
-_OF_THE_CHART: Final = {"host", "port", "disk_cache_dir", "disk_cache_mb"}
+_OF_THE_CHART: Final = {
+    "host", "port", "disk_cache_dir", "disk_cache_mb", "identity", "anonymous", "oidc_issuer",
+    "oidc_audience", "policy_file", "api_keys_file", "link_key", "audit", "audit_syslog_url",
+    "audit_syslog_ca", "audit_syslog_certificate", "audit_syslog_key", "audit_spool_dir",
+    "audit_spool_mb",
+}  # fmt: skip
 _CHECKS: Final = {
     "type", "pattern", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
     "minLength", "maxLength", "enum", "description",
@@ -147,6 +152,11 @@ def values_schema() -> str:
     schema["properties"]["settings"] |= {"required": required, "properties": named}
     schema["properties"]["settingsFrom"]["propertyNames"] = {
         "enum": [f"GATEWAY_{name.upper()}" for name in fields]
+    }
+    schema["properties"]["identity"]["properties"]["anonymous"] = _setting(said["anonymous"])
+    url = {**_setting(said["audit_syslog_url"]), "description": "Audit record repository."}
+    schema["properties"]["audit"]["properties"]["syslog"]["properties"]["url"] = {
+        "anyOf": [{"const": ""}, url]
     }
     return json.dumps(schema, indent=2) + "\n"
 

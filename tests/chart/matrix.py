@@ -3,11 +3,25 @@
 from typing import Any, Final
 
 STORE: Final = "0123456789abcdef0123456789abcdef"
-MINIMAL: Final[dict[str, Any]] = {"settings": {"GATEWAY_DATASTORE_ID": STORE}}
+_OIDC: Final = {"issuer": "https://login.hospital.example/realms/a", "audience": "dicomweb"}
+MINIMAL: Final[dict[str, Any]] = {
+    "settings": {"GATEWAY_DATASTORE_ID": STORE},
+    "identity": {"oidc": _OIDC, "policyConfigMap": "rules"},
+}
 KUBERNETES: Final = ("1.30", "1.34", "1.37")
 
 _POSTGRESQL: Final = {"GATEWAY_CATALOG_URL": {"name": "gateway-database", "key": "url"}}
 _INGRESS: Final = {"enabled": True, "host": "dicom.hospital.example"}
+_POLICY: Final = """\
+[[rule]]
+claims = { groups = ["radiology"], scope = "imaging" }
+datastores = ["default"]
+actions = ["search", "read"]
+"""
+_SYSLOG: Final = {
+    "kind": "syslog",
+    "syslog": {"url": "tls://arr.hospital.example:6514", "caSecret": "arr-ca"},
+}
 _TLS: Final = {**_INGRESS, "tlsSecret": "dicom-tls"}
 
 
@@ -19,6 +33,41 @@ def settings(**changed: Any) -> dict[str, Any]:
 GOOD: Final[dict[str, dict[str, Any]]] = {
     "minimal": MINIMAL,
     "one pod": {"replicaCount": 1},
+    "a policy of the release": {"identity": {"oidc": _OIDC, "policy": _POLICY}},
+    "pass-through": {"identity": {"oidc": _OIDC, "passThrough": True}},
+    "keys alone": {"identity": {"apiKeys": {"existingSecret": "keys", "key": "keys.txt"}}},
+    "links of all pods": {
+        "identity": {
+            "apiKeys": {"existingSecret": "keys"},
+            "linkKey": {"existingSecret": "links", "key": "hmac"},
+            "anonymous": "search,rendered",
+        }
+    },
+    "everybody": {"identity": {"anonymous": "all"}},
+    "audit lines": {"audit": {"kind": "json"}},
+    "audit lines without a volume": {
+        "audit": {"kind": "json", "spool": {"kind": "emptyDir", "sizeMiB": 64}}
+    },
+    "audit by syslog": {"audit": _SYSLOG, "networkPolicy": {"syslogCIDR": "10.4.0.9/32"}},
+    "audit by syslog in the clear": {
+        **settings(GATEWAY_WORKERS=2, GATEWAY_AUDIT_SITE_ID="hospital", GATEWAY_AUDIT_WAIT=True),
+        "audit": {
+            "kind": "syslog",
+            "syslog": {"url": "tcp://10.4.0.9:601"},
+            "spool": {"storageClassName": "gp3"},
+        },
+        "networkPolicy": {"enabled": False},
+        "autoscaling": {"enabled": True},
+    },
+    "dashboard": {"dashboard": {"enabled": True, "annotations": {"grafana_folder": "Imaging"}}},
+    "metrics for a key": {
+        "networkPolicy": {"enabled": False},
+        "serviceMonitor": {
+            "enabled": True,
+            "authorization": {"credentials": {"name": "scrape", "key": "token"}},
+        },
+    },
+    "metrics for whom the policy lets in": {"serviceMonitor": {"enabled": True}},
     "several pods and PostgreSQL": {
         "replicaCount": 5,
         "settingsFrom": _POSTGRESQL,
@@ -78,10 +127,21 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
         GATEWAY_DECODE_THREADS=3,
         GATEWAY_PUBLIC_URL="https://elsewhere.example",
     ),
-    "time to drain": {"preStopSeconds": 15, "terminationGracePeriodSeconds": 300},
+    "time to drain": {
+        **settings(GATEWAY_DRAIN_DELAY=0.5, GATEWAY_DRAIN_SECONDS=250),
+        "terminationGracePeriodSeconds": 300,
+    },
     "names": {"nameOverride": "pictures", "fullnameOverride": "g" * 63, "ingress": _TLS},
     "everything": {
         **settings(GATEWAY_QUOTAS="GetImageFrame=250", GATEWAY_TRUSTED_PROXIES="10.0.0.0/8"),
+        "identity": {
+            "oidc": _OIDC,
+            "policy": _POLICY,
+            "apiKeys": {"existingSecret": "machines"},
+            "linkKey": {"existingSecret": "links"},
+        },
+        "audit": {**_SYSLOG, "syslog": {**_SYSLOG["syslog"], "certificateSecret": "arr-client"}},
+        "dashboard": {"enabled": True},
         "image": {"repository": "registry.example/gateway", "digest": f"sha256:{'0' * 64}"},
         "imagePullSecrets": [{"name": "registry"}],
         "settingsFrom": _POSTGRESQL,
@@ -110,6 +170,7 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
         "networkPolicy": {
             "postgresqlCIDR": "10.2.0.0/16",
             "podIdentity": True,
+            "syslogCIDR": "10.4.0.9/32",
             "extraIngress": [{"from": [{"podSelector": {"matchLabels": {"app": "ohif"}}}]}],
             "extraEgress": [{"to": [{"ipBlock": {"cidr": "10.9.0.0/16"}}]}],
         },
@@ -120,6 +181,48 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
 }
 
 BAD: Final[dict[str, tuple[dict[str, Any], str]]] = {
+    "nobody who may ask": ({"identity": {}}, "identity does not say who may ask"),
+    "nobody who may ask but the chart's own default": (
+        {"identity": {"anonymous": "auto", "linkKey": {"existingSecret": "links"}}},
+        "identity does not say who may ask",
+    ),
+    "rules for nobody's tokens": (
+        {"identity": {"policyConfigMap": "rules"}},
+        "identity does not say who may ask",
+    ),
+    "an issuer without an audience": (
+        {"identity": {"oidc": {"issuer": "https://a.example"}}},
+        "identity.oidc.issuer needs identity.oidc.audience",
+    ),
+    "pass-through without an issuer": (
+        {"identity": {"passThrough": True, "anonymous": "all"}},
+        "identity.passThrough needs identity.oidc.issuer",
+    ),
+    "two policies": (
+        {"identity": {"oidc": _OIDC, "policy": _POLICY, "policyConfigMap": "rules"}},
+        "two policies",
+    ),
+    "an action that is none": ({"identity": {"anonymous": "everything"}}, "anonymous"),
+    "identity as a setting": (settings(GATEWAY_ANONYMOUS="all"), "GATEWAY_ANONYMOUS"),
+    "a link key in the open": (settings(GATEWAY_LINK_KEY="k" * 32), "GATEWAY_LINK_KEY"),
+    "audit as a setting": (settings(GATEWAY_AUDIT="json"), "GATEWAY_AUDIT"),
+    "a repository that is none": ({"audit": {"kind": "syslog"}}, "audit.syslog.url"),
+    "a repository by another way": (
+        {"audit": {"kind": "syslog", "syslog": {"url": "https://arr.example"}}},
+        "url",
+    ),
+    "a repository that cannot be reached": (
+        {"audit": _SYSLOG},
+        "audit.kind syslog needs networkPolicy.syslogCIDR",
+    ),
+    "a monitor that may not": (
+        {"serviceMonitor": {"enabled": True}, "networkPolicy": {"enabled": False}},
+        "serviceMonitor.authorization is needed",
+    ),
+    "a monitor that may not by a setting": (
+        {**settings(GATEWAY_METRICS_ACCESS="auto"), "serviceMonitor": {"enabled": True}},
+        "serviceMonitor.authorization is needed",
+    ),
     "no data store": ({"settings": {"GATEWAY_LOG_LEVEL": "info"}}, "GATEWAY_DATASTORE_ID"),
     "a wrong data store": (settings(GATEWAY_DATASTORE_ID="short"), "GATEWAY_DATASTORE_ID"),
     "an unknown setting": (settings(GATEWAY_FRAME_CACHE=1), "GATEWAY_FRAME_CACHE"),
@@ -161,8 +264,8 @@ BAD: Final[dict[str, tuple[dict[str, Any], str]]] = {
     ),
     "no claim": ({"replicaCount": 1, "cache": {"kind": "claim"}}, "cache.existingClaim"),
     "less time than it drains": (
-        {"terminationGracePeriodSeconds": 20},
-        "terminationGracePeriodSeconds must be 35 at least",
+        {"terminationGracePeriodSeconds": 30},
+        "terminationGracePeriodSeconds must be 38 at least",
     ),
     "two shared caches": (
         {

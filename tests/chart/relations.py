@@ -18,16 +18,30 @@ def name(one: Object) -> str:
     return one["metadata"]["name"]
 
 
+def workloads(objects: Sequence[Object]) -> list[Object]:
+    """What has pods."""
+    return of_kind(objects, "Deployment") + of_kind(objects, "StatefulSet")
+
+
+def claimed(one: Object) -> list[Object]:
+    """Volumes that each pod of a workload has of its own, as a pod's specification names them."""
+    return [
+        {"name": name(claim), "claim": claim}
+        for claim in one["spec"].get("volumeClaimTemplates", ())
+    ]
+
+
 def pods(objects: Sequence[Object], wanted: Object) -> list[Object]:
     """The pod templates that a selector's labels choose."""
-    templates = [one["spec"]["template"] for one in of_kind(objects, "Deployment")]
+    templates = [one["spec"]["template"] for one in workloads(objects)]
     return [one for one in templates if wanted.items() <= one["metadata"]["labels"].items()]
 
 
 def containers(objects: Sequence[Object]) -> Iterator[tuple[Object, Object]]:
-    """Each container, with its pod's specification."""
-    for one in of_kind(objects, "Deployment"):
+    """Each container, with its pod's specification and all volumes of it."""
+    for one in workloads(objects):
         pod = one["spec"]["template"]["spec"]
+        pod = {**pod, "volumes": pod["volumes"] + claimed(one)}
         yield from ((pod, container) for container in pod["containers"])
 
 
@@ -37,7 +51,7 @@ def ports(pod: Object) -> set[str]:
 
 def selectors_choose_one_kind_of_pod(objects: Sequence[Object]) -> None:
     chosen = [(one, one["spec"]["selector"]) for one in of_kind(objects, "Service")]
-    for kind in ("Deployment", "PodDisruptionBudget"):
+    for kind in ("Deployment", "StatefulSet", "PodDisruptionBudget"):
         chosen += [(one, one["spec"]["selector"]["matchLabels"]) for one in of_kind(objects, kind)]
     for one in of_kind(objects, "NetworkPolicy"):
         chosen.append((one, one["spec"]["podSelector"]["matchLabels"]))
@@ -96,12 +110,12 @@ def monitors_scrape_each_pod_once(objects: Sequence[Object]) -> None:
 
 
 def scalers_scale_what_is_there(objects: Sequence[Object]) -> None:
-    known = {("apps/v1", "Deployment", name(one)) for one in of_kind(objects, "Deployment")}
+    known = {("apps/v1", one["kind"], name(one)) for one in workloads(objects)}
     for one in of_kind(objects, "HorizontalPodAutoscaler"):
         target = one["spec"]["scaleTargetRef"]
         key = (target["apiVersion"], target["kind"], target["name"])
         assert key in known
-        [scaled] = [d for d in of_kind(objects, "Deployment") if name(d) == target["name"]]
+        [scaled] = [one for one in workloads(objects) if name(one) == target["name"]]
         assert "replicas" not in scaled["spec"]  # an upgrade would set back what was scaled
 
 
@@ -131,9 +145,25 @@ def nothing_is_privileged(objects: Sequence[Object]) -> None:
         }
 
 
-def there_is_time_to_drain(pod: Object, container: Object, drain: float) -> None:
-    paused = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-    assert pod["terminationGracePeriodSeconds"] > paused + drain + SUPERVISOR_SECONDS
+def there_is_time_to_drain(pod: Object, delay: float, drain: float) -> None:
+    assert pod["terminationGracePeriodSeconds"] > delay + drain + SUPERVISOR_SECONDS
+
+
+def config_maps(objects: Sequence[Object]) -> set[str]:
+    """Those that pods mount and that are none of the release."""
+    known = {name(one) for one in of_kind(objects, "ConfigMap")}
+    mounted = [
+        volume["configMap"]["name"]
+        for pod, _ in containers(objects)
+        for volume in pod["volumes"]
+        if "configMap" in volume
+    ]
+    return set(mounted) - known
+
+
+def sets_have_their_service(objects: Sequence[Object]) -> None:
+    for one in of_kind(objects, "StatefulSet"):
+        assert one["spec"]["serviceName"] in {name(two) for two in of_kind(objects, "Service")}
 
 
 def everything(objects: Sequence[Object], account: str | None = None) -> None:
@@ -145,6 +175,7 @@ def everything(objects: Sequence[Object], account: str | None = None) -> None:
     ports_lead_somewhere(objects)
     paths_are_served(objects)
     backends_are_services(objects)
+    sets_have_their_service(objects)
     monitors_scrape_each_pod_once(objects)
     scalers_scale_what_is_there(objects)
     volumes_are_mounted(objects)

@@ -29,8 +29,25 @@ BREAKAGE = {
         "- name: temp\n          emptyDir",
         _RELATIONS,
     ),
+    "a set without its volume": (
+        "deployment.yaml",
+        "    - metadata:\n        name: audit\n",
+        "    - metadata:\n        name: spool\n",
+        _RELATIONS,
+    ),
+    "a set without its service": (
+        "deployment.yaml",
+        'serviceName: {{ include "gateway.fullname" . }}',
+        "serviceName: pods",
+        _RELATIONS,
+    ),
     "a backend that is none": ("ingress.yaml", "name: http", "name: web", _RELATIONS),
-    "a target that is none": ("autoscaling.yaml", "kind: Deployment", "kind: Pod", _RELATIONS),
+    "a target that is none": (
+        "autoscaling.yaml",
+        'kind: {{ include "gateway.kind" . }}',
+        "kind: Pod",
+        _RELATIONS,
+    ),
     "a monitor of all": ("servicemonitor.yaml", 'dicomweb-gateway/scraped: "true"', "", _RELATIONS),
     "a pod that may be root": ("valkey.yaml", "runAsUser: 999", "runAsUser: 0", _RELATIONS),
     "a file system to write to": (

@@ -13,7 +13,8 @@ STUDY = "1.2.840.10008.5.1"
 PARAMETERS = {
     "study": STUDY, "series": "1.2.3", "instance": "1.2.4", "frames": "1,2", "path:path": "7FE00010"
 }  # fmt: skip
-PATHS = [line.path for line in OPERATIONS] + [
+INSIDE = ["/metrics", "/healthz", "/readyz"]
+PATHS = [line.path for line in OPERATIONS if line.path not in INSIDE] + [
     f"{root}{line.path}" for root in ROOTS for line in DICOMWEB
 ]
 _ANNOTATION = "nginx.ingress.kubernetes.io/upstream-hash-by"
@@ -75,5 +76,21 @@ def test_another_controller_is_given_nothing_of_that():
     )
     assert one["metadata"]["annotations"]["a.b/c"] == "d"
     assert _ANNOTATION not in one["metadata"]["annotations"]
-    [rule] = one["spec"]["rules"][0]["http"]["paths"]
-    assert (rule["path"], rule["pathType"]) == ("/", "Prefix")
+    rules = one["spec"]["rules"][0]["http"]["paths"]
+
+    def leads(path):
+        return any(
+            path == rule["path"]
+            or (rule["pathType"] == "Prefix" and path.startswith(f"{rule['path']}/"))
+            for rule in rules
+        )
+
+    assert {rule["pathType"] for rule in rules} == {"Exact", "Prefix"}
+    assert all(leads(filled(path)) for path in PATHS)
+    assert not any(leads(path) for path in [*INSIDE, "/metricsx", "/dicomwebs"])
+
+
+@pytest.mark.parametrize("path", [*INSIDE, "/METRICS", "/metrics/", "/dicomwebs", "/x/metrics"])
+def test_what_is_for_the_cluster_does_not_lead_outside(ingresses, path):
+    with pytest.raises(LookupError):
+        key(ingresses, path)

@@ -12,7 +12,8 @@ from gateway.remote.client import HealthImagingClient
 from tests.unit.services.memory import settings
 from tests.unit.web import asgi
 
-FILE = Path(__file__).parents[3] / "docs" / "grafana" / "dicomweb-gateway.json"
+CHART = Path(__file__).parents[3] / "helm" / "dicomweb-gateway"
+FILE = CHART / "dashboards" / "dicomweb-gateway.json"
 OF_PROMETHEUS = {"job", "instance", "le"}
 
 
