@@ -3,6 +3,8 @@
 import ast
 import re
 
+from gateway import ohif
+from gateway.cli import _parser
 from tests.image.dockerfile import ROOT, ignored, instructions
 
 FINAL = max(one.stage for one in instructions())
@@ -12,11 +14,37 @@ def final(name):
     return [one for one in instructions() if one.stage == FINAL and one.name == name]
 
 
-def test_both_stages_have_the_same_base_whose_version_is_given():
-    [base] = [one.text for one in instructions() if one.name == "ARG" and one.stage == 0]
+def test_stages_have_the_same_base_whose_version_is_given():
+    base = next(one.text for one in instructions() if one.name == "ARG" and one.stage == 0)
     assert re.fullmatch(r"PYTHON=python:3\.\d+-slim-\w+", base)
-    used = [one.text.split(" AS ")[0] for one in instructions() if one.name == "FROM"]
-    assert used == ["${PYTHON}", "${PYTHON}"]
+    used = [one.text.partition(" AS ") for one in instructions() if one.name == "FROM"]
+    names = [name for _, _, name in used]
+    others = [text for text, _, _ in used if text not in names and "VIEWER" not in text]
+    assert others == ["${PYTHON}", "${PYTHON}"]
+
+
+def test_the_viewer_is_left_out_unless_it_is_asked_for():
+    arguments = dict(
+        one.text.split("=", 1) for one in instructions() if one.name == "ARG" and one.stage == 0
+    )
+    assert arguments["VIEWER"] == "none"
+    made = [one.text for one in instructions() if one.name == "FROM"]
+    assert "viewer-${VIEWER} AS viewer" in made
+    stages = {text.partition(" AS ")[2] for text in made}
+    assert stages >= {"viewer-none", "viewer-ohif"}
+
+
+def test_the_viewer_is_the_one_that_the_gateway_knows_and_where_it_looks():
+    [added] = [one.text.split() for one in instructions() if one.name == "ADD"]
+    assert added[0].endswith(f"/@ohif/app/-/app-{ohif.VERSION}.tgz")
+    [command] = [one.text for one in instructions() if "viewer --into" in one.text]
+    program, *words = command.split()
+    assert program.startswith("/opt/gateway/bin/")
+    chosen = _parser().parse_args(words)
+    assert str(chosen.archive) == added[1]
+    copied = [one.text.split() for one in final("COPY") if "--from=viewer" in one.text]
+    assert [source for _, source, _ in copied] == [str(chosen.into)]
+    assert f"GATEWAY_VIEWER_DIR={copied[0][2]} " in final("ENV")[0].text
 
 
 def test_the_user_is_a_number_and_not_root_when_the_server_starts():
