@@ -5,6 +5,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -143,6 +145,35 @@ class HealthImaging:
             {keys[one["inputFile"]]: one["importResponse"]["imageSetId"] for one in good},
             {keys[one["inputFile"]]: one["exception"]["message"] for one in bad},
         )
+
+
+def environment(server: HealthImaging, **settings) -> dict[str, str]:
+    """What a gateway in front of a server is told; in capitals what is no setting of its own."""
+    known = server.known
+    given = {
+        "AWS_ACCESS_KEY_ID": known["aws_access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": known["aws_secret_access_key"],
+        "datastore_id": known["datastoreId"],
+        "endpoint_url": known["endpoint_url"],
+        "region": known["region_name"],
+        "port": 0,
+    }
+    named = {
+        name if name.isupper() else f"GATEWAY_{name.upper()}": str(value)
+        for name, value in (given | settings).items()
+    }
+    return os.environ | named
+
+
+def serve(server: HealthImaging, stderr: int | None = None, **settings) -> subprocess.Popen:
+    """``python -m gateway serve`` in front of a server; its first line ends with the root."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "gateway", "serve"],
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        env=environment(server, **settings),
+    )
 
 
 class Store:

@@ -4,7 +4,6 @@
 """
 
 import argparse
-import os
 import random
 import signal
 import subprocess
@@ -20,7 +19,7 @@ from botocore.exceptions import ClientError
 from gateway.catalog import progress
 from gateway.catalog.database import Database
 from tests import files
-from tests.running import HealthImaging, Store
+from tests.running import HealthImaging, Store, environment, serve
 
 
 def say(text):
@@ -30,33 +29,22 @@ def say(text):
 class Serving:
     """``python -m gateway serve`` on a data store, with a catalog at ``url``."""
 
-    def __init__(self, server, datastore_id, url, **environment):
-        known = server.known
-        self.environment = os.environ | {
-            "GATEWAY_DATASTORE_ID": datastore_id,
-            "GATEWAY_ENDPOINT_URL": known["endpoint_url"],
-            "GATEWAY_REGION": known["region_name"],
-            "AWS_ACCESS_KEY_ID": known["aws_access_key_id"],
-            "AWS_SECRET_ACCESS_KEY": known["aws_secret_access_key"],
-            "GATEWAY_PORT": "0",
-            "GATEWAY_LOG_LEVEL": "info",
-            "GATEWAY_CATALOG": "on",
-            "GATEWAY_CATALOG_URL": url,
-            "GATEWAY_CATALOG_INTERVAL": "0.2",
-            "GATEWAY_CATALOG_RECONCILE": "1",
-            **environment,
+    def __init__(self, server, datastore_id, url, **settings):
+        self._server = server
+        self._settings = {
+            "datastore_id": datastore_id,
+            "log_level": "info",
+            "catalog": "on",
+            "catalog_url": url,
+            "catalog_interval": 0.2,
+            "catalog_reconcile": 1,
+            **settings,
         }
         self.process = None
         self.root = self.url = ""
 
     def start(self, *, wait=True):
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "gateway", "serve"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=self.environment,
-        )
+        self.process = serve(self._server, subprocess.PIPE, **self._settings)
         self._lines = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -86,7 +74,7 @@ class Serving:
             [sys.executable, "-m", "gateway", "catalog", *arguments],
             capture_output=True,
             text=True,
-            env=self.environment,
+            env=environment(self._server, **self._settings),
             timeout=100,
         )
 

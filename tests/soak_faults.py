@@ -10,7 +10,6 @@ be refused, or break off; one that arrives whole has to be right.
 import argparse
 import hashlib
 import http.client
-import os
 import random
 import re
 import signal
@@ -28,7 +27,7 @@ import httpx
 import numpy as np
 
 from tests import files
-from tests.running import HealthImaging
+from tests.running import HealthImaging, serve
 
 UID = "1.2.826.0.1.3680043.10.77"
 STUDIES, SLICES, SIDE, VIEWERS = 6, 24, 128, 10
@@ -103,30 +102,17 @@ class Serving:
     """``python -m gateway serve`` with two workers and small caches, so that much is asked for."""
 
     def __init__(self, server, **settings):
-        known = server.known
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "gateway", "serve"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env=os.environ
-            | {
-                "GATEWAY_DATASTORE_ID": known["datastoreId"],
-                "GATEWAY_ENDPOINT_URL": known["endpoint_url"],
-                "GATEWAY_REGION": known["region_name"],
-                "AWS_ACCESS_KEY_ID": known["aws_access_key_id"],
-                "AWS_SECRET_ACCESS_KEY": known["aws_secret_access_key"],
-                "GATEWAY_PORT": "0",
-                "GATEWAY_WORKERS": "2",
-                "GATEWAY_CATALOG": "off",
-                "GATEWAY_LOG_LEVEL": "error",
-                "GATEWAY_FRAME_CACHE_MB": "2",
-                "GATEWAY_METADATA_CACHE_MB": "1",
-                "GATEWAY_RENDERED_CACHE_MB": "1",
-                "GATEWAY_DECODED_CACHE_MB": "1",
-            }
-            | {f"GATEWAY_{name.upper()}": str(value) for name, value in settings.items()},
-        )
+        given = {
+            "workers": 2,
+            "catalog": "off",
+            "log_level": "error",
+            "frame_cache_mb": 2,
+            "metadata_cache_mb": 1,
+            "rendered_cache_mb": 1,
+            "decoded_cache_mb": 1,
+            **settings,
+        }
+        self.process = serve(server, subprocess.DEVNULL, **given)
         self.root = self.process.stdout.readline().split()[-1]
         self.url = self.root.removesuffix("/dicomweb")
         deadline = time.monotonic() + 60

@@ -2,11 +2,9 @@
 
 import base64
 import json
-import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from xml.etree import ElementTree
 
@@ -14,7 +12,7 @@ import httpx
 import pytest
 
 from tests import files
-from tests.running import Gateway
+from tests.running import Gateway, serve
 from tests.syslogs import Authority, Repository
 from tests.unit.auth import audit_schema
 
@@ -122,25 +120,8 @@ def test_nobody_else_gets_them(healthimaging, repository, given, tmp_path):
     again.stop()
 
 
-def serving(healthimaging, **environment):
-    known = healthimaging.known
-    return subprocess.Popen(
-        [sys.executable, "-m", "gateway", "serve"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=os.environ
-        | {
-            "GATEWAY_DATASTORE_ID": known["datastoreId"],
-            "GATEWAY_ENDPOINT_URL": known["endpoint_url"],
-            "GATEWAY_REGION": known["region_name"],
-            "AWS_ACCESS_KEY_ID": known["aws_access_key_id"],
-            "AWS_SECRET_ACCESS_KEY": known["aws_secret_access_key"],
-            "GATEWAY_PORT": "0",
-            "GATEWAY_CATALOG": "off",
-        }
-        | {f"GATEWAY_{name.upper()}": str(value) for name, value in environment.items()},
-    )
+def serving(healthimaging, **settings):
+    return serve(healthimaging, subprocess.DEVNULL, **settings)
 
 
 def test_kill_9_loses_nothing_that_an_answer_waited_for(healthimaging, repository, given):

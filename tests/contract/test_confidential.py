@@ -1,17 +1,15 @@
 """Nothing of patients in logs, metrics and errors: marks, asked for and stored, are sought."""
 
 import json
-import os
 import re
 import signal
 import subprocess
-import sys
 
 import httpx
 import pytest
 
 from tests import files
-from tests.running import HealthImaging
+from tests.running import HealthImaging, serve
 
 UID = "1.2.826.0.1.3680043.10.7.4711"
 MARKS = ("ZQXNAME", "ZQXGIVEN", "ZQXID", "ZQXACCESSION", "ZQXDESCRIPTION", "ZQXWORD", UID)
@@ -62,6 +60,9 @@ REQUESTS = [
 ]
 
 
+TOLD = {"log_level": "debug", "search_ttl": 60}
+
+
 @pytest.fixture(scope="module")
 def imaging(tmp_path_factory):
     server = HealthImaging(tmp_path_factory.mktemp("confidential"))
@@ -71,28 +72,6 @@ def imaging(tmp_path_factory):
     assert good, bad
     yield server
     server.stop()
-
-
-def serve(imaging, **environment):
-    known = imaging.known
-    return subprocess.Popen(
-        [sys.executable, "-m", "gateway", "serve"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ
-        | {
-            "GATEWAY_DATASTORE_ID": known["datastoreId"],
-            "GATEWAY_ENDPOINT_URL": known["endpoint_url"],
-            "GATEWAY_REGION": known["region_name"],
-            "AWS_ACCESS_KEY_ID": known["aws_access_key_id"],
-            "AWS_SECRET_ACCESS_KEY": known["aws_secret_access_key"],
-            "GATEWAY_PORT": "0",
-            "GATEWAY_LOG_LEVEL": "debug",
-            "GATEWAY_SEARCH_TTL": "60",
-        }
-        | environment,
-    )
 
 
 def asked(process, methods=("GET", "HEAD")):
@@ -131,11 +110,11 @@ def sought(texts):
 def test_marks_are_in_answers_only(imaging, tmp_path, catalog):
     place = f"sqlite:///{tmp_path}/catalog.sqlite"
     trail = {
-        "GATEWAY_AUDIT": "json",
-        "GATEWAY_AUDIT_FILE": str(tmp_path / "audit"),
-        "GATEWAY_AUDIT_SPOOL_DIR": str(tmp_path / "spool"),
+        "audit": "json",
+        "audit_file": tmp_path / "audit",
+        "audit_spool_dir": tmp_path / "spool",
     }
-    process = serve(imaging, GATEWAY_CATALOG=catalog, GATEWAY_CATALOG_URL=place, **trail)
+    process = serve(imaging, subprocess.PIPE, **TOLD, catalog=catalog, catalog_url=place, **trail)
     statuses, told, lines = asked(process)
     assert {200, 400, 404, 406} <= set(statuses)
     assert 500 not in statuses
@@ -148,8 +127,8 @@ def test_marks_are_in_answers_only(imaging, tmp_path, catalog):
 
 
 def test_marks_are_in_no_failure_of_healthimaging(imaging):
-    away = {"GATEWAY_ENDPOINT_URL": "http://127.0.0.1:1", "GATEWAY_MAX_ATTEMPTS": "1"}
-    statuses, told, lines = asked(serve(imaging, GATEWAY_CATALOG="off", **away), ["GET"])
+    away = {"endpoint_url": "http://127.0.0.1:1", "max_attempts": 1, "catalog": "off"}
+    statuses, told, lines = asked(serve(imaging, subprocess.PIPE, **TOLD, **away), ["GET"])
     assert 503 in statuses
     assert sought([*told, lines.replace(KEY, MARKS[0])]) == []
     failures = [json.loads(line) for line in lines.splitlines() if "upstream_failed" in line]
@@ -164,8 +143,8 @@ def test_marks_are_in_no_failure_of_healthimaging(imaging):
 
 def test_a_failure_names_healthimagings_request(imaging, tmp_path):
     """What HealthImaging refuses is logged with the identifier that AWS's support asks for."""
-    wrong = {"AWS_SECRET_ACCESS_KEY": "wrong", "GATEWAY_CATALOG": "off"}
-    _, _, lines = asked(serve(imaging, **wrong), ["GET"])
+    wrong = {"AWS_SECRET_ACCESS_KEY": "wrong", "catalog": "off"}
+    _, _, lines = asked(serve(imaging, subprocess.PIPE, **TOLD, **wrong), ["GET"])
     failures = [json.loads(line) for line in lines.splitlines() if "upstream_failed" in line]
     assert failures
     for one in failures:

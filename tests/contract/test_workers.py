@@ -12,7 +12,7 @@ import httpx
 import pytest
 from pydicom.data import get_testdata_file
 
-from tests.running import HealthImaging
+from tests.running import HealthImaging, serve
 
 CT = Path(get_testdata_file("CT_small.dcm", download=False))
 WORKERS = 2
@@ -49,26 +49,9 @@ def imaging(tmp_path_factory):
 class Serving:
     """``python -m gateway serve`` with several workers."""
 
-    def __init__(self, imaging, **environment):
-        known = imaging.known
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "gateway", "serve"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ
-            | {
-                "GATEWAY_DATASTORE_ID": known["datastoreId"],
-                "GATEWAY_ENDPOINT_URL": known["endpoint_url"],
-                "GATEWAY_REGION": known["region_name"],
-                "AWS_ACCESS_KEY_ID": known["aws_access_key_id"],
-                "AWS_SECRET_ACCESS_KEY": known["aws_secret_access_key"],
-                "GATEWAY_PORT": "0",
-                "GATEWAY_WORKERS": str(WORKERS),
-                "GATEWAY_LOG_LEVEL": "warning",
-            }
-            | environment,
-        )
+    def __init__(self, imaging, **settings):
+        given = {"workers": WORKERS, "log_level": "warning", **settings}
+        self.process = serve(imaging, subprocess.PIPE, **given)
         self.root = ""
 
     def start(self):
@@ -115,8 +98,8 @@ def command(process):
 def serving(imaging):
     started = []
 
-    def start(**environment):
-        started.append(Serving(imaging, **environment))
+    def start(**settings):
+        started.append(Serving(imaging, **settings))
         return started[-1]
 
     yield start
@@ -214,7 +197,7 @@ def test_no_worker_outlives_the_one_that_started_it(serving):
 def test_settings_with_which_none_can_start_are_said_once(serving, tmp_path):
     font = tmp_path / "font.ttf"
     font.write_bytes(b"no font")
-    running = serving(GATEWAY_ANNOTATION_FONT=str(font))
+    running = serving(annotation_font=font)
     _, complaints = running.process.communicate(timeout=60)
     assert running.process.returncode == 1
     assert complaints.count("GATEWAY_ANNOTATION_FONT") == 1
@@ -223,15 +206,15 @@ def test_settings_with_which_none_can_start_are_said_once(serving, tmp_path):
 @pytest.mark.parametrize(
     ("workers", "lacking", "told"),
     [
-        (1, {"GATEWAY_REGION": ""}, "GATEWAY_REGION is not set"),
-        (2, {"GATEWAY_REGION": ""}, "GATEWAY_REGION is not set"),
+        (1, {"region": ""}, "GATEWAY_REGION is not set"),
+        (2, {"region": ""}, "GATEWAY_REGION is not set"),
         (2, {"AWS_PROFILE": "nobody"}, "AWS's configuration cannot be used"),
-        (2, {"AWS_CA_BUNDLE": "/none", "GATEWAY_ENDPOINT_URL": ""}, "AWS's configuration"),
+        (2, {"AWS_CA_BUNDLE": "/none", "endpoint_url": ""}, "AWS's configuration"),
     ],
 )
 def test_what_aws_lacks_ends_all_with_one_sentence(serving, workers, lacking, told):
     nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-    running = serving(GATEWAY_WORKERS=str(workers), **nowhere, **lacking)
+    running = serving(workers=workers, **nowhere, **lacking)
     _, complaints = running.process.communicate(timeout=60)
     assert running.process.returncode == 1
     sentences = [line for line in complaints.splitlines() if "worker_ended" not in line]
@@ -262,7 +245,7 @@ def test_a_worker_that_keeps_dying_is_started_ever_more_seldom(tmp_path):
 def test_two_do_not_share_a_port_by_mistake(serving):
     running = serving().start()
     port = running.root.split(":")[2].partition("/")[0]
-    other = serving(GATEWAY_PORT=port)
+    other = serving(port=port)
     _, complaints = other.process.communicate(timeout=60)
     assert other.process.returncode == 1
     assert "GATEWAY_PORT" in complaints
