@@ -51,10 +51,17 @@ class _Place:
     def start(self, make: Make, level: str) -> None:
         """Start a worker."""
         context = multiprocessing.get_context("spawn")
-        arguments = (self.number, self.listening, make, level)
+        tells = self.number == 0 or self._started > 0  # at first all would say the same
+        arguments = (tells, self.listening, make, level)
         self.worker = context.Process(target=_work, args=arguments)
         self.worker.start()
         self._started = time.monotonic()
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether its worker has been there for so long that it certainly serves."""
+        is_old = time.monotonic() - self._started > _STEADY_SECONDS
+        return self.worker is not None and self.worker.is_alive() and is_old
 
     def end_of(self, worker: BaseProcess) -> None:
         """Note that ``worker`` has ended, and when there is to be another: later each time."""
@@ -139,7 +146,8 @@ class Supervisor:
             if worker is None or worker.is_alive() or self._ending:
                 continue
             place.end_of(worker)
-            if worker.exitcode == _CANNOT_START:
+            # While others serve as it was set before, it is tried again like one that crashes.
+            if worker.exitcode == _CANNOT_START and not any(one.is_steady for one in self._places):
                 self._failed = self._ending = True
 
     def _close(self) -> None:
@@ -193,14 +201,14 @@ def service(
     return Supervisor(sockets, make, level, drain) if len(sockets) > 1 else Alone(sockets[0], make)
 
 
-def _work(number: int, listening: socket.socket, make: Make, level: str) -> None:
-    """The whole life of a worker."""
+def _work(tells: bool, listening: socket.socket, make: Make, level: str) -> None:
+    """The whole life of a worker; it ``tells`` why it cannot start."""
     logs.configure(level)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         running = serving.server(make())
     except GatewayError as error:
-        if number == 0:  # all would say the same
+        if tells:
             print(error, file=sys.stderr, flush=True)  # noqa: T201
         sys.exit(_CANNOT_START)
     serving.end_on_signals(running)

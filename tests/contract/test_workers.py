@@ -23,6 +23,28 @@ PLACE = (
 )
 
 
+_FRAIL = """
+import os
+from gateway import serving, workers
+from gateway.errors import ConfigurationError
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        for kind in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{kind}.complete"})
+
+def make():
+    if not os.path.exists("settings"):
+        raise ConfigurationError("The settings are gone.")
+    open(f"{os.getpid()}.made", "w").close()
+    return app
+
+if __name__ == "__main__":
+    workers._STEADY_SECONDS = 0.5
+    sockets = serving.share("127.0.0.1", 0, "PORT", 2)
+    raise SystemExit(workers.Supervisor(sockets, make, "warning", 1.0).run())
+"""
 _DYING = """
 import time
 from gateway import serving, workers
@@ -240,6 +262,39 @@ def test_a_worker_that_keeps_dying_is_started_ever_more_seldom(tmp_path):
     times = [float(one) for one in starts.read_text().split()]
     assert times[2] - times[1] > 1
     assert times[3] - times[2] > 2
+
+
+def test_a_mistake_made_while_workers_serve_does_not_end_them(tmp_path):
+    """One that is to follow a crashed one is tried again until it can start."""
+    (tmp_path / "frail.py").write_text(_FRAIL)
+    settings = tmp_path / "settings"
+    settings.touch()
+    running = subprocess.Popen(
+        [sys.executable, "frail.py"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+    def made():
+        return {int(path.stem) for path in tmp_path.glob("*.made")}
+
+    try:
+        Serving.wait_for(lambda: len(made()) == WORKERS)
+        time.sleep(1)
+        victim, other = made()
+        settings.unlink()
+        os.kill(victim, signal.SIGKILL)
+        told = [running.stderr.readline() for _ in range(3)]  # it ends, and its first successor
+        assert sum("The settings are gone." in line for line in told) == 1, told
+        settings.touch()
+        Serving.wait_for(lambda: len(made()) == WORKERS + 1)
+        assert "spawn_main" in command(other)
+    finally:
+        running.terminate()
+        running.communicate(timeout=20)
+    assert running.returncode == 0
 
 
 def test_two_do_not_share_a_port_by_mistake(serving):

@@ -78,6 +78,23 @@ def command_of_health(program):
     return [str(program), "-c", words.split('"-c", "', 1)[1].removesuffix('"]')]
 
 
+def test_it_does_not_begin_before_it_is_told_who_may_ask(installed, tmp_path):
+    [given] = [one.text for one in instructions() if one.name == "ENV"]
+    environment = dict(one.split("=", 1) for one in given.split()) | {
+        "HOME": str(tmp_path),
+        "PATH": f"{installed}/gateway/bin:/usr/bin:/bin",
+        "GATEWAY_DATASTORE_ID": STORE,
+        "GATEWAY_REGION": "us-east-1",
+    }
+    program = installed / "gateway" / "bin" / "dicomweb-gateway"
+    done = subprocess.run(
+        [program, "serve"], env=environment, check=False, timeout=30, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "GATEWAY_OIDC_ISSUER" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_it_serves_is_healthy_and_ends_by_sigterm(installed, tmp_path):
     home, port = tmp_path / "cache", free_port()
     home.mkdir()
