@@ -185,9 +185,9 @@ class Alone:
         self._server.should_exit = True
 
     def run(self) -> int:
-        """Serve until told to end; the exit status."""
+        """Serve until told to end; the exit status, which says whether what was begun succeeded."""
         serving.run(self._server, self._listening)
-        return 0
+        return int(self._server.lifespan.should_exit)
 
 
 def service(

@@ -2,13 +2,15 @@
 
 import threading
 import time
+from contextlib import asynccontextmanager, closing
 
 import httpx
+import pytest
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from gateway import cli, serving
+from gateway import cli, serving, workers
 
 
 def test_before_the_end_it_still_answers():
@@ -40,3 +42,27 @@ def test_the_end_of_the_embedded_server_interrupts_its_jobs_first(tmp_path, monk
     monkeypatch.setattr(serving, "run", run)
     assert cli.main(["healthimaging", "--data", str(tmp_path), "--port", "0"]) == 0
     assert stopped == [False, True]
+
+
+@pytest.mark.parametrize("fails", ["start", "end", "nowhere"])
+def test_what_cannot_begin_or_end_says_so(monkeypatch, fails):
+    """The exit status of a gateway whose parts do not start, or do not stop."""
+
+    @asynccontextmanager
+    async def lifespan(_):
+        if fails == "start":
+            raise OSError
+        yield
+        if fails == "end":
+            raise OSError
+
+    monkeypatch.setattr(serving, "end_on_signals", lambda _: None)
+    listening = serving.listen("127.0.0.1", 0, "PORT")
+    alone = workers.Alone(listening, lambda: Starlette(lifespan=lifespan))
+    alone.end()  # as soon as it has begun
+    with closing(listening):
+        try:
+            status = alone.run()
+        except SystemExit as end:  # uvicorn's own
+            status = end.code
+    assert bool(status) == (fails != "nowhere")
