@@ -10,6 +10,10 @@ from gateway.dicom import bulkdata, tags, vrs
 from gateway.dicom.bulkdata import BulkLink
 from gateway.dicom.elements import DataSet, Element
 
+Writer = Callable[[Any], bytes | None]
+"""Writes a value of one attribute; None if it is none that it knows."""
+
+_PLAIN: Final = vrs.TEXT | vrs.NUMERIC_TEXT
 _NAME_GROUPS: Final = ("Alphabetic", "Ideographic", "Phonetic")
 _NOT_FINITE: Final = {"NaN": "NaN", "inf": "inf", "-inf": "-inf"}
 
@@ -43,6 +47,27 @@ def shared_member(element: Element, limit: int) -> bytes | None:
 
     written = member(element, link, limit)
     return None if links else written
+
+
+def writer(tag: int, vr: str) -> Writer | None:
+    """What writes an attribute as ``member`` does, prepared once; None where values differ in kind.
+
+    It takes strings as a document has them, and gives None for what has to be looked at closer.
+    """
+    if vr not in _PLAIN or tags.is_group_length(tag) or tags.is_padding(tag):
+        return None
+    head, convert = f',"{tags.hex8(tag)}":{{"vr":"{vr}","Value":'.encode(), _CONVERT.get(vr, _text)
+
+    def write(value: Any) -> bytes | None:
+        if type(value) is str:
+            if not value or "\\" in value:
+                return None
+            return head + orjson.dumps([convert(value)]) + b"}"
+        if type(value) is list and value and all(type(item) is str for item in value):
+            return head + orjson.dumps([convert(item) for item in value]) + b"}"
+        return None
+
+    return write
 
 
 def _element(

@@ -12,12 +12,16 @@ from typing import Any, Final
 from gateway.dicom.elements import Element
 from gateway.imagesets.attributes import Names
 from gateway.imagesets.document import Instance, Levels, in_dataset
+from gateway.imagesets.values import certain_vr
 
 Shared = Callable[[Element], bytes | None]
 """Writes an element; None if what is written differs between instances that have it alike."""
 
 Own = Callable[[Element], bytes]
 """Writes an element of one instance."""
+
+Prepared = Callable[[int, str], Callable[[Any], bytes | None] | None]
+"""For a tag and its VR: what writes a value as ``Shared`` would, or gives None; None if nothing."""
 
 _LAYOUTS: Final = 64
 _REMEMBERED: Final = 16
@@ -43,6 +47,7 @@ class _Layout:
 
     held: tuple[Names, Levels, Mapping[str, str]]
     steps: Sequence[_Step]
+    writers: Mapping[int, Callable[[Any], bytes | None]]
 
 
 class Pieces:
@@ -56,8 +61,10 @@ class Pieces:
         shared: Shared,
         keeps: Callable[[int], bool] = lambda _: True,
         defaults: Iterable[Element] = (),
+        prepared: Prepared = lambda _, __: None,
     ) -> None:
         self._shared = shared
+        self._prepared = prepared
         self._keeps = keeps
         self._defaults = {element[0]: element for element in defaults}
         self._layouts: dict[tuple[object, ...], _Layout] = {}
@@ -77,18 +84,23 @@ class Pieces:
         for place, memory, element, written in layout.steps:
             if memory is not None:
                 found = memory.get(id(row[place]))
-                pieces.append(found[1] if found else self._written(one, place, memory, own))
+                pieces.append(found[1] if found else self._written(one, place, memory, own, layout))
             elif place >= 0:
                 pieces.append(own(added[place]))
             else:
                 pieces.append(written if element is None else own(element))
         return b"".join(pieces)
 
-    def _written(self, one: Instance, place: int, memory: _Memory, own: Own) -> bytes:
-        element = one.own(place)
-        piece = self._shared(element)
+    def _written(
+        self, one: Instance, place: int, memory: _Memory, own: Own, layout: _Layout
+    ) -> bytes:
+        write = layout.writers.get(place)
+        piece = write(one.attributes.row[place]) if write is not None else None
         if piece is None:
-            return own(element)
+            element = one.own(place)
+            piece = self._shared(element)
+            if piece is None:
+                return own(element)
         if len(piece) <= _LARGEST:
             if len(memory) >= _REMEMBERED:
                 memory.clear()
@@ -102,7 +114,9 @@ class Pieces:
         if len(self._layouts) >= _LAYOUTS:
             self._layouts.clear()
         held = one.attributes.names, one.upper, one.vrs
-        layout = self._layouts[key] = _Layout(held, self._steps(one, added))
+        steps = self._steps(one, added)
+        writers = self._writers(one, [step[0] for step in steps if step[1] is not None])
+        layout = self._layouts[key] = _Layout(held, steps, writers)
         return layout
 
     def _steps(self, one: Instance, added: Sequence[Element]) -> Sequence[_Step]:
@@ -119,6 +133,19 @@ class Pieces:
                 there = upper[tag] if self._stands(tag) and tag in upper else self._defaults[tag]
                 _append(steps, there, self._shared(there))
         return steps
+
+    def _writers(
+        self, one: Instance, places: Iterable[int]
+    ) -> dict[int, Callable[[Any], bytes | None]]:
+        """What writes the attributes at ``places``, of those of which that can be said before."""
+        tags = {place: tag for tag, place in one.attributes.names.tags.items()}
+        found = {}
+        for place in places:
+            vr = certain_vr(one.attributes.names.keys[place], one.vrs)
+            write = self._prepared(tags[place], vr) if vr is not None else None
+            if write is not None:
+                found[place] = write
+        return found
 
     def _stands(self, tag: int) -> bool:
         return in_dataset(tag) and self._keeps(tag)

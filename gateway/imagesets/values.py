@@ -60,6 +60,17 @@ def tag_of(key: str) -> int | None:
     return None if found is None else found[0]
 
 
+def certain_vr(key: str, known: Mapping[str, str]) -> str | None:
+    """The VR of strings under a key of a document; None if it is no tag, or they decide on it."""
+    found = _lookup(key)
+    if found is None:
+        return None
+    recorded = known.get(key)
+    if recorded in vrs.KNOWN:
+        return recorded
+    return found[1] if found[1] and not found[2] else None
+
+
 def depends_on_sign(key: str, value: Any) -> bool:
     """Whether the VR of an attribute, or of one in its items, can follow from the pixels' sign."""
     found = _lookup(key)

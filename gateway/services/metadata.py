@@ -85,7 +85,8 @@ class Metadata:
                     yield batch[start : start + _AT_ONCE]
 
     def _pieces(self) -> Pieces:
-        return Pieces(partial(jsonmodel.shared_member, limit=self._limit))
+        shared = partial(jsonmodel.shared_member, limit=self._limit)
+        return Pieces(shared, prepared=jsonmodel.writer)
 
     def _json(self, group: list[Instance], pieces: Pieces, root: str, flags: Flags) -> bytes:
         return b",".join([self._object(one, pieces, root, flags) for one in group])

@@ -70,7 +70,7 @@ def _objects(criteria: Criteria, results: Sequence[Result], limit: int) -> Itera
     def shared(element: Element) -> bytes | None:
         return jsonmodel.shared_member(wanted(element), limit)
 
-    pieces = Pieces(shared, criteria.selection.wants, criteria.selection.required)
+    pieces = Pieces(shared, criteria.selection.wants, criteria.selection.required, jsonmodel.writer)
     for one in results:
         link = one.link
 

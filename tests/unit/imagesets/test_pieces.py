@@ -43,7 +43,7 @@ def shared(element):
 
 @pytest.mark.parametrize("name", sorted(DOCUMENTS))
 def test_every_instance_of_a_real_document_is_written_as_a_whole_is(name):
-    pieces = Pieces(shared)
+    pieces = Pieces(shared, prepared=jsonmodel.writer)
     for _ in range(2):  # what is remembered, too
         for one in document.parse(ID, DOCUMENTS[name]).instances.values():
             assert in_pieces(pieces, one) == whole(one)
@@ -78,7 +78,7 @@ any_series = st.builds(
 @settings(max_examples=200, deadline=None)
 @given(any_series)
 def test_every_instance_of_any_document_is_written_as_a_whole_is(instances):
-    pieces = Pieces(shared)
+    pieces = Pieces(shared, prepared=jsonmodel.writer)
     for one in instances:
         assert outcome(in_pieces, pieces, one) == outcome(whole, one)
 
@@ -93,7 +93,7 @@ def test_only_what_is_kept_is_written_and_defaults_stand_for_what_is_not_there()
 
 
 def test_what_is_added_stands_in_its_place_instead_of_what_is_stored():
-    pieces = Pieces(shared)
+    pieces = Pieces(shared, prepared=jsonmodel.writer)
     for rows in (7, 8):
         [one] = series({"StudyID": "2"}, [({"Rows": 3, "Columns": 4}, {})])
         found = orjson.loads(in_pieces(pieces, one, ((0x00280010, "US", [rows]),)))
@@ -102,7 +102,7 @@ def test_what_is_added_stands_in_its_place_instead_of_what_is_stored():
 
 
 def test_numbers_that_are_equal_but_not_the_same_are_written_as_they_are():
-    pieces = Pieces(shared)
+    pieces = Pieces(shared, prepared=jsonmodel.writer)
     values = [0.0, -0.0, 0, 1, 1.0, True]
     for one, value in zip(
         series({}, [({"SelectorFDValue": [value]}, {}) for value in values]), values, strict=True
@@ -115,7 +115,7 @@ def test_links_are_of_the_instance_that_they_stand_in():
     content = "A" * 4 * LIMIT
     nested = [{"WaveformData": content}]
     own = {"ICCProfile": content, "WaveformSequence": nested}
-    pieces = Pieces(shared)
+    pieces = Pieces(shared, prepared=jsonmodel.writer)
     for one in series({}, [(own, {})] * 2):
         found = orjson.loads(in_pieces(pieces, one))
         assert found["00282000"]["BulkDataURI"] == f"{one.sop}/00282000"
