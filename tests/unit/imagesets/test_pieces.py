@@ -123,12 +123,16 @@ def test_links_are_of_the_instance_that_they_stand_in():
         assert item["54001010"]["BulkDataURI"] == f"{one.sop}/54000100/1/54001010"
 
 
-@pytest.mark.parametrize("key", ["ImageComments", "SliceLocation", "ImageType", "PatientComments",
-                                 "AcquisitionDate", "OperatorsName", "StationAETitle", "FrameIncrementPointer"])  # fmt: skip
+@pytest.mark.parametrize(
+    "key",
+    ["ImageComments", "SliceLocation", "ImageType", "PatientComments", "AcquisitionDate",
+     "OperatorsName", "StationAETitle", "FrameIncrementPointer"],
+)  # fmt: skip
 @pytest.mark.parametrize(
     "value",
-    ["1", "1\\2", "1\\", "\\", " 1 \\ 2 ", "", " ", "\0", "1 ", [], ["1"], ["1", "2"], ["1\\2", "3"],
-     ["", "1"], [None, "1"], ["1", 2], [" "], "a^b=c", "ä\"\n", "nan", "1e999", None, 5, True],
+    ["1", "1\\2", "1\\", "\\", " 1 \\ 2 ", "", " ", "\0", "1 ", [], ["1"], ["1", "2"],
+     ["1\\2", "3"], ["", "1"], [None, "1"], ["1", 2], [" "], "a^b=c", "ä\"\n", "nan", "1e999",
+     None, 5, True],
 )  # fmt: skip
 def test_what_is_prepared_for_an_attribute_writes_what_is_written_otherwise(key, value):
     for one in series({}, [({key: value}, {})]):
