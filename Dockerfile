@@ -7,6 +7,7 @@
 # For builds that can be repeated, give the base by its digest: --build-arg PYTHON=python@sha256:…
 ARG PYTHON=python:3.11-slim-bookworm
 ARG VIEWER=none
+ARG NODE=node:22-slim
 
 FROM ${PYTHON} AS build
 WORKDIR /src
@@ -19,9 +20,13 @@ RUN python -m venv --without-pip /opt/gateway \
 FROM build AS viewer-none
 RUN mkdir /viewer
 
+FROM ${NODE} AS npm
+WORKDIR /package
+RUN npm pack @ohif/app@3.13.2
+
 # What is fetched is compared with what the gateway was tested with, by its digest.
 FROM build AS viewer-ohif
-ADD https://registry.npmjs.org/@ohif/app/-/app-3.13.2.tgz /tmp/ohif.tgz
+COPY --from=npm /package/ohif-app-3.13.2.tgz /tmp/ohif.tgz
 RUN /opt/gateway/bin/dicomweb-gateway viewer --into /viewer --archive /tmp/ohif.tgz
 
 # hadolint ignore=DL3006

@@ -34,6 +34,14 @@ class Buckets:
     root: Path
     mounts: dict[str, Path]
 
+    @property
+    def _growing(self) -> Path:
+        return self.root / ".growing"
+
+    def tidy(self) -> None:
+        """Drop what was being written when the server was killed; nothing may be, now."""
+        shutil.rmtree(self._growing, ignore_errors=True)
+
     def names(self) -> list[str]:
         """All buckets, in order."""
         own = (
@@ -93,7 +101,7 @@ class Buckets:
             raise BucketFault(403, "AccessDenied", "The bucket is mounted for reading only")
         path = self.folder(bucket).joinpath(*_segments(key))
         try:
-            with blobs.durable(path) as file:
+            with blobs.durable(path, self._growing) as file:
                 yield file
         except OSError as error:
             message = f"The key cannot be stored as a file: {error.strerror}"

@@ -134,6 +134,7 @@ class Server:
         with self.service.database.write() as db:
             versions.undo_imports(db)
         shutil.rmtree(self.service.layout.growing, ignore_errors=True)
+        self._buckets.tidy()
         self._events.start()
         self.service.runner.start()
         self.service.workflows.start()

@@ -20,7 +20,7 @@ def test_stages_have_the_same_base_whose_version_is_given():
     used = [one.text.partition(" AS ") for one in instructions() if one.name == "FROM"]
     names = [name for _, _, name in used]
     others = [text for text, _, _ in used if text not in names and "VIEWER" not in text]
-    assert others == ["${PYTHON}", "${PYTHON}"]
+    assert others == ["${PYTHON}", "${NODE}", "${PYTHON}"]
 
 
 def test_the_viewer_is_left_out_unless_it_is_asked_for():
@@ -35,8 +35,10 @@ def test_the_viewer_is_left_out_unless_it_is_asked_for():
 
 
 def test_the_viewer_is_the_one_that_the_gateway_knows_and_where_it_looks():
-    [added] = [one.text.split() for one in instructions() if one.name == "ADD"]
-    assert added[0].endswith(f"/@ohif/app/-/app-{ohif.VERSION}.tgz")
+    [packed] = [one.text for one in instructions() if "npm pack" in one.text]
+    assert packed == f"npm pack {ohif.PACKAGE}"
+    [added] = [one.text.split()[1:] for one in instructions() if "--from=npm" in one.text]
+    assert added[0] == f"/package/ohif-app-{ohif.VERSION}.tgz"
     [command] = [one.text for one in instructions() if "viewer --into" in one.text]
     program, *words = command.split()
     assert program.startswith("/opt/gateway/bin/")

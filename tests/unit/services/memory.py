@@ -63,8 +63,9 @@ _TAGS = {
 
 
 def settings(**changes: Any) -> GatewaySettings:
-    """Settings of a gateway that lists every study anew."""
-    return GatewaySettings(**{"datastore_id": DATASTORE, "search_ttl": 0.0, **changes})
+    """Settings of a gateway that lists every study anew, and serves no viewer."""
+    own = {"datastore_id": DATASTORE, "search_ttl": 0.0, "viewer_dir": "/none"}
+    return GatewaySettings(**{**own, **changes})
 
 
 def with_library(
