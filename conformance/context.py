@@ -146,6 +146,8 @@ class Context:
         message = multipart.parse(content_type, answer.body)
         if not message.whole:
             raise Blocked("The parts of an answer cannot be told apart; see multipart.*")
+        if any("content-type" not in part.fields for part in message.parts):
+            raise Blocked("A part does not say what it is; see multipart.part")
         return message.parts
 
     def search(self, path: str, *pairs: tuple[str, str]) -> tuple[list[dict[str, Any]], Answer]:

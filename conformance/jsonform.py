@@ -186,6 +186,8 @@ def _person(one: Any, where: str) -> Iterator[Fault]:
         yield "person", f"{where}: a person name has other members than its component groups"
     elif not all(isinstance(text, str) for text in one.values()):
         yield "person", f"{where}: a component group of a person name is not a string"
+    elif any("=" in text for text in one.values()):
+        yield "person", f"{where}: a component group of a person name has several in it"
 
 
 def _inline(vr: str, inline: Any, where: str) -> Iterator[Fault]:

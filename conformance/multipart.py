@@ -8,6 +8,7 @@ from typing import Final
 from conformance import mediatypes
 
 _BOUNDARY: Final = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
+_DELIMITED: Final = re.compile(rb"\r\n--[\x20-\x7e]{1,70}\r\nContent-Type:", re.IGNORECASE)
 _FIELD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*")
 
 
@@ -61,6 +62,8 @@ def parse(content_type: str, body: bytes) -> Message:
         text = "has no boundary" if not boundary else "has a boundary that RFC 2046 does not allow"
         return Message((), (*faults, (Fault.BOUNDARY, f"Content-Type {text}")))
     pieces, closed, problem = _split(boundary.encode("ascii"), body)
+    if problem and kind.faults:  # one mistake: the boundary was not read as it was meant
+        return Message((), ((Fault.BOUNDARY, f"{problem}: {kind.faults[0]}"),))
     if problem:
         return Message((), (*faults, (Fault.BOUNDARY, problem)))
     if not closed:
@@ -76,7 +79,7 @@ def _split(boundary: bytes, body: bytes) -> tuple[list[bytes], bool, str]:
     """What stands between the delimiters, whether the last closes, and what prevents reading."""
     mark = b"--" + boundary
     whole = b"\r\n" + body
-    delimiter = re.compile(rb"\r\n" + re.escape(mark) + rb"(--)?[ \t]*(?=\r\n|\Z)")
+    delimiter = re.compile(rb"\r\n" + re.escape(mark) + rb"(--)?(?:-\Z)?[ \t]*(?=\r\n|\Z)")
     found = list(delimiter.finditer(whole))
     if not found:
         if mark + b"\n" in body:
@@ -85,9 +88,18 @@ def _split(boundary: bytes, body: bytes) -> tuple[list[bytes], bool, str]:
     pieces: list[bytes] = []
     for this, following in zip(found, [*found[1:], None], strict=True):
         if this[1]:
-            return pieces, True, ""
+            return pieces, True, _foreign(pieces)
         pieces.append(whole[this.end() + 2 : following.start() if following else len(whole)])
+    if pieces[-1].strip(b"-\r\n") == b"":  # the closing delimiter itself is cut off
+        pieces.pop()
     return pieces, False, ""
+
+
+def _foreign(pieces: list[bytes]) -> str:
+    """Whether a part goes on into another one, behind a delimiter of another boundary."""
+    if any(_DELIMITED.search(piece) for piece in pieces):
+        return "A part has a delimiter of another boundary in it"
+    return ""
 
 
 def _part(piece: bytes, faults: list[tuple[Fault, str]]) -> Part:

@@ -98,6 +98,8 @@ def _name(value: Any) -> tuple[str, str, str]:
     if isinstance(value, Mapping):
         groups = [value.get(key) for key in ("Alphabetic", "Ideographic", "Phonetic")]
         found = [one if isinstance(one, str) else "" for one in groups]
+        if not any(found[1:]):  # several groups in one: json.person says so
+            found = found[0].split("=")
     else:
         found = str(value or "").split("=")
     found = [*found, "", "", ""][:3]
@@ -133,6 +135,8 @@ def _of_attribute(vr: str, attribute: Mapping[str, Any]) -> Value:
     several = attribute.get("Value")
     if not isinstance(several, list):
         return ()
+    if vr == "PN" and any(isinstance(one, str) for one in several):
+        return (Elsewhere(""),)  # json.person says so; which groups a string has, nobody knows
     if vr == "SQ":
         return tuple(of_json(item or {}) for item in several if isinstance(item, Mapping | None))
     return normal(vr, several)

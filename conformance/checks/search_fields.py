@@ -35,6 +35,7 @@ def _returned(
         stored = next(iter(one.distinct(tag)))
         vr, got = values.of_json(result)[tag]
         same = len(got) == len(stored) and all(map(lambda a, b: values.same(vr, a, b), got, stored))
+        same = same or bool(got and isinstance(got[0], values.Elsewhere))  # others look there
         context.expect(same or not str(stored).isprintable() or "\ufffd" in str(stored),
                        f"{name(tag)} is not the value that is stored", answer)  # fmt: skip
 

@@ -111,6 +111,30 @@ def no_closing_delimiter(ask: Ask, serve: Serve) -> Reply:
     return reply
 
 
+@planted("multipart.boundary")
+def another_boundary_between_the_parts(ask: Ask, serve: Serve) -> Reply:
+    reply = serve(ask)
+    if not reply.type.startswith("multipart"):
+        return reply
+    boundary = re.search(r'boundary="?([^";]+)', reply.type)[1].encode()
+    pieces = reply.body.split(b"--" + boundary + b"\r\n")
+    first = (b"--" + boundary + b"\r\n").join(pieces[:2])
+    return reply.with_body(b"--another\r\n".join([first, *pieces[2:]]))
+
+
+@entered("multipart.part", of=on_parts)
+def part_without_a_type(_: Ask, head: bytes, content: bytes) -> tuple[bytes, bytes]:
+    return re.sub(rb"\r\nContent-Type:[^\r]*", b"", head, flags=re.IGNORECASE), content
+
+
+@planted("multipart.closing")
+def closing_delimiter_cut_off(ask: Ask, serve: Serve) -> Reply:
+    reply = serve(ask)
+    if reply.type.startswith("multipart"):
+        return reply.with_body(reply.body.rstrip(b"\r\n").removesuffix(b"-"))
+    return reply
+
+
 @planted("multipart.type")
 def no_type_parameter(ask: Ask, serve: Serve) -> Reply:
     reply = serve(ask)
@@ -164,6 +188,14 @@ def name_as_a_bare_string(_: Ask, found: list) -> None:
     for _, _, attribute in attributes(found):
         if attribute.get("vr") == "PN" and attribute.get("Value"):
             attribute["Value"] = [one and one["Alphabetic"] for one in attribute["Value"]]
+
+
+@entered("json.person")
+def groups_of_a_name_in_one(_: Ask, found: list) -> None:
+    for _, _, attribute in attributes(found):
+        if attribute.get("vr") == "PN" and attribute.get("Value"):
+            names = [one and {"Alphabetic": "=".join(one.values())} for one in attribute["Value"]]
+            attribute["Value"] = names
 
 
 @entered("json.empty", "search.study-required", "metadata.study", "metadata.series",

@@ -13,7 +13,7 @@ UID = "1.2.826.0.1.3680043.10.9"
 IMAGES = ("multiframe_grey10", "native_rgb", "rgb_jpeg50", "htj2k_202", "grey16_rle")
 PATIENTS = (
     ("Muster^Anna", "P100A", "F", "20240110", "081500", "Acc-7001", "House^Gregory"),
-    ("Doe^Jane", "P200B", "M", "20240215", "123000", "Acc-7002", "Grey^Meredith"),
+    ("Doe^Jane=ドウ^ジェーン", "P200B", "M", "20240215", "123000", "Acc-7002", "Grey^Meredith"),
     ("Müller^Jörg", "P300C", "M", "20240320", "235959", "", "House^Gregory"),
     ("Roe^Richard", "P400D", "O", "20250401", "000000", "Acc-7004", "Mc Coy^Leonard"),
 )
