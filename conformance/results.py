@@ -38,7 +38,7 @@ def paged(context: Context, path: str, pairs: Iterable[tuple[str, str]]) -> list
     found, answer = context.search(path, *pairs)
     seen = {tuple(_key(one)) for one in found}
     step = len(found)
-    while answer.ok and step and _has_more(answer):
+    while answer.ok and step and has_more(answer):
         more, answer = context.search(path, *pairs, ("offset", str(len(found))))
         new = [one for one in more if tuple(_key(one)) not in seen]
         seen |= {tuple(_key(one)) for one in new}
@@ -50,7 +50,8 @@ def _key(result: Result) -> Iterator[str]:
     return (uid(result, depth) for depth in (1, 2, 3))
 
 
-def _has_more(answer: Answer) -> bool:
+def has_more(answer: Answer) -> bool:
+    """Whether an answer says that there are more results."""
     warning = answer.header("warning") or ""
     return answer.status == 206 or "299" in warning
 

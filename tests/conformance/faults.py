@@ -260,6 +260,30 @@ def ignored_offset(ask: Ask, serve: Serve) -> Reply:
     return serve(ask.without("offset") if ignored else ask)
 
 
+@planted("page.offset", "page.partition")
+def ignored_offset_of_series(ask: Ask, serve: Serve) -> Reply:
+    return serve(ask.without("offset") if ask.path.endswith("/series") else ask)
+
+
+@planted("page.offset", "page.partition")
+def ignored_offset_within_a_series(ask: Ask, serve: Serve) -> Reply:
+    within = re.search("/series/[^/]+/instances$", ask.path)
+    return serve(ask.without("offset") if within else ask)
+
+
+@planted("page.offset", "page.partition")
+def ignored_offset_of_searches_with_a_key(ask: Ask, serve: Serve) -> Reply:
+    keyed = ask.value("ModalitiesInStudy") is not None
+    return serve(ask.without("offset") if keyed else ask)
+
+
+@planted("page.limit", "page.partition")
+def one_result_too_many(ask: Ask, serve: Serve) -> Reply:
+    limit = ask.value("limit") or ""
+    more = is_search(ask) and "/instances" in ask.path and limit.isdigit()
+    return serve(ask.having("limit", str(int(limit) + 1)) if more else ask)
+
+
 @planted("page.limit", "page.partition")
 def ignored_limit(ask: Ask, serve: Serve) -> Reply:
     ignored = (ask.value("limit") or "").isdigit()
