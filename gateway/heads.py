@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-_MOST: Final = 8_192
-_LONGEST: Final = 4_096  # bytes
+_MOST: Final = 4_096  # each takes some 3 KB
+_LONGEST: Final = 2_048  # bytes
 
 Fields = Sequence[tuple[bytes, bytes]]
 
