@@ -25,19 +25,35 @@ class Lane:
     ``kept`` is the share of each burst that this lane leaves.
     """
 
-    __slots__ = ("kept", "queues", "running", "seconds", "slots")
+    __slots__ = ("_used", "kept", "queues", "running", "seconds", "slots")
 
     def __init__(self, actions: Iterable[str], slots: int, seconds: float, kept: float) -> None:
         self.slots = slots
         self.seconds = seconds
         self.kept = kept
-        self.queues = {action: Queue(action) for action in sorted(actions, key=_LAST.__eq__)}
+        self.queues = {action: Queue(action) for action in actions}
         self.running = 0
+        self._used: list[Queue] = []
+
+    def use(self, action: str) -> Queue:
+        """The queue of an action, into which somebody goes."""
+        queue = self.queues[action]
+        if queue not in self._used:
+            self._used.append(queue)
+            self._used.sort(key=_is_last)
+        return queue
+
+    @property
+    def filled(self) -> list[Queue]:
+        """The queues in which somebody waits, which are few of all; frames last."""
+        if not all(self._used):
+            self._used = list(filter(None, self._used))
+        return self._used
 
     @property
     def queued(self) -> int:
         """How many wait."""
-        return sum(map(len, self.queues.values()))
+        return sum(map(len, self.filled))
 
 
 class Schedule:
@@ -75,7 +91,7 @@ class Schedule:
             queue.missed += 1
             raise
         ticket = Ticket(queue, urgency, next(self._numbers), now, now + lane.seconds)
-        queue.add(ticket, flow, again=again)
+        lane.use(action).add(ticket, flow, again=again)
         return ticket
 
     def _check(self, action: str, lane: Lane, now: float) -> None:
@@ -92,7 +108,7 @@ class Schedule:
         """The tickets that changed: those that run from now on, and those that are GONE."""
         changed: list[Ticket] = []
         for lane in self._lanes.values():
-            if lane.queued:
+            if lane.filled:
                 changed += _expired(lane, now)
                 changed += self._started(lane, now)
         return changed
@@ -113,11 +129,11 @@ class Schedule:
     def _next(self, lane: Lane, now: float) -> Queue | None:
         """The queue whose first may go, and has come before all others that may; frames last."""
         found: Queue | None = None
-        for action, queue in lane.queues.items():
-            if found is not None and action == _LAST:
+        for queue in lane.filled:
+            if found is not None and _is_last(queue):
                 break
-            if queue and (found is None or queue.first.number < found.first.number):
-                found = queue if self._buckets[action].has(now, lane.kept) else found
+            if found is None or queue.first.number < found.first.number:
+                found = queue if self._buckets[queue.action].has(now, lane.kept) else found
         return found
 
     def wake(self, now: float) -> float | None:
@@ -125,8 +141,7 @@ class Schedule:
         moments = [
             moment
             for lane in self._lanes.values()
-            for queue in lane.queues.values()
-            if queue
+            for queue in lane.filled
             for moment in self._moments(lane, queue, now)
         ]
         return max(0.0, min(moments)) if moments else None
@@ -167,12 +182,16 @@ def _class(queue: Queue) -> Class:
 
 
 def _expired(lane: Lane, now: float) -> Iterable[Ticket]:
-    for queue in lane.queues.values():
+    for queue in lane.filled:
         while queue and queue.oldest.until <= now:
             ticket = queue.oldest
             queue.leave(ticket)
             queue.missed += 1
             yield ticket
+
+
+def _is_last(queue: Queue) -> bool:
+    return queue.action == _LAST
 
 
 def _too_many(seconds: float) -> UpstreamUnavailable:
