@@ -5,6 +5,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Final, TypeVar
@@ -25,6 +26,8 @@ _log: Final = logging.getLogger(__name__)
 _ROUTINE: Final = frozenset({"ResourceNotFoundException"})  # an answer rather than a failure
 _LEAST_SPEED: Final = 1_000_000  # bytes a second: what is large may take longer
 
+_UNTRACED: Final = nullcontext()
+
 _Result = TypeVar("_Result")
 
 
@@ -42,7 +45,7 @@ class Calls:
         self._retries = retries
         self._slow = slow
         self._breakers: dict[str, Breaker] = defaultdict(partial(Breaker, in_row))
-        self._tries: dict[str, Tries] = {}
+        self._tries: dict[str, Tries] = defaultdict(Tries)
         self._running = 0
         self._ended: asyncio.Event | None = None
 
@@ -78,7 +81,6 @@ class Calls:
         """
         if self._ended is not None:
             raise RuntimeError("The client is closed")
-        attempt = self._watched(action, attempt)
         number, paid = 1, None
         while True:
             self._breakers[action].check(urgency, time.monotonic())
@@ -86,7 +88,7 @@ class Calls:
                 action, urgency, again=number > 1, flow=flow, wanted=wanted
             )
             try:
-                result = await self._tried(action, attempt, urgency)
+                result = await self._tried(action, attempt, urgency, number)
             except FAILURES as error:
                 turn.end()
                 paid = await self._after(error, number, action, urgency)
@@ -98,45 +100,26 @@ class Calls:
                 self._retries.succeeded(paid)
                 return result, turn
 
-    def _watched(
-        self, action: str, attempt: Callable[[], Awaitable[_Result]]
-    ) -> Callable[[], Awaitable[_Result]]:
-        """``attempt``, each try of which is measured and traced, and told if it failed."""
-        tries = self._tries.setdefault(action, Tries())
-        number = 0
-
-        async def watched() -> _Result:
-            nonlocal number
-            number += 1
-            began = time.perf_counter()
-            with tracing.calling(action, number) as span:
-                try:
-                    result = await attempt()
-                except FAILURES as error:
-                    tries.seconds.add(time.perf_counter() - began)
-                    tries.fail(trouble(error).value)
-                    _tell(error, action, number, span)
-                    raise
-            tries.seconds.add(time.perf_counter() - began)
-            return result
-
-        return watched
-
     async def _tried(
-        self, action: str, attempt: Callable[[], Awaitable[_Result]], urgency: Urgency
+        self, action: str, attempt: Callable[[], Awaitable[_Result]], urgency: Urgency, number: int
     ) -> _Result:
-        """The result of one try, from which it is learned how the action does."""
-        breaker, began = self._breakers[action], time.monotonic()
+        """The result of one try: measured, traced, told if it failed, and learned from."""
+        breaker, tries, began = self._breakers[action], self._tries[action], time.monotonic()
         breaker.enter(urgency, began)
-        try:
-            result = await attempt()
-        except FAILURES as error:
-            self._learn(breaker, error)
-            raise
-        except BaseException:
-            breaker.leave()
-            raise
+        with tracing.calling(action, number) if tracing.is_serving() else _UNTRACED as span:
+            try:
+                result = await attempt()
+            except FAILURES as error:
+                tries.seconds.add(time.monotonic() - began)
+                tries.fail(trouble(error).value)
+                _tell(error, action, number, span)
+                self._learn(breaker, error)
+                raise
+            except BaseException:
+                breaker.leave()
+                raise
         now = time.monotonic()
+        tries.seconds.add(now - began)
         large = len(result) / _LEAST_SPEED if isinstance(result, bytes) else 0.0
         if now - began > self._slow + large:
             breaker.fail(now)

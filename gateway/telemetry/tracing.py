@@ -93,6 +93,11 @@ def serving(span: Span) -> Iterator[None]:
         _serving.reset(token)
 
 
+def is_serving() -> bool:
+    """Whether a request that is traced leads to what is done here."""
+    return _serving.get() is not None
+
+
 @contextmanager
 def calling(action: str, number: int) -> Iterator[Span | None]:
     """Try ``number`` of a call to HealthImaging, from 1; None if no request leads to it."""
