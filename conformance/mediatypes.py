@@ -9,6 +9,7 @@ XML: Final = 'multipart/related; type="application/dicom+xml"'
 DICOM: Final = 'multipart/related; type="application/dicom"'
 OCTETS: Final = 'multipart/related; type="application/octet-stream"'
 STORED: Final = f"{OCTETS}; transfer-syntax=*"
+IMPOSSIBLE: Final = "application/x-no-such-type"
 
 _TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110's word
 _PARAMETER: Final = re.compile(rf'[ \t]*;[ \t]*({_TOKEN})=("(?:[^"\\]|\\.)*"|[^;"\s]*)', re.ASCII)

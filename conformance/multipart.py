@@ -69,9 +69,9 @@ def parse(content_type: str, body: bytes) -> Message:
     if not closed:
         faults.append((Fault.CLOSING, "The closing delimiter is missing: the body may be cut off"))
     parts = tuple(_part(piece, faults) for piece in pieces)
-    if not closed:  # nobody knows where the last part was to end
-        faults = [fault for fault in faults if fault[0] is not Fault.LENGTH]
     _check_types(kind.parameters.get("type", ""), parts, faults)
+    if not closed:  # nobody knows where the last part was to end
+        faults = [fault for fault in faults if fault[0] not in (Fault.LENGTH, Fault.PART)]
     return Message(parts, tuple(faults))
 
 

@@ -176,15 +176,21 @@ def _ybr(array: Array, image: Shape) -> Array:
 
 
 def kinds(files: Iterable[Original], most: int) -> list[Original]:
-    """One image of every kind: transfer syntax, photometric interpretation, depth, frames."""
+    """One image of every kind, then one of every other series, as far as ``most`` goes.
+
+    A kind is transfer syntax, photometric interpretation, depth, and whether there are several
+    frames. What images of a kind have in common is not all: one may have no negative values.
+    """
     found: dict[tuple[object, ...], Original] = {}
-    for one in files:
-        if one.frames and one.path is not None:
-            image = decoders.shape(one.tree)
-            key = (one.syntax, image.photometric, image.samples, image.allocated, image.stored,
-                   image.high, image.signed, image.planar, one.frames > 1)  # fmt: skip
-            found.setdefault(key, one)
+    images = [one for one in files if one.frames and one.path is not None]
+    for one in images:
+        image = decoders.shape(one.tree)
+        key = (one.syntax, image.photometric, image.samples, image.allocated, image.stored,
+               image.high, image.signed, image.planar, one.frames > 1)  # fmt: skip
+        found.setdefault(key, one)
     single = [one for one in found.values() if one.frames == 1]
     stacks = [one for one in found.values() if one.frames > 1]
     mixed = [one for pair in zip_longest(stacks, single) for one in pair if one is not None]
-    return mixed[:most]
+    seen = {one.uids[1] for one in mixed}
+    others = {one.uids[1]: one for one in reversed(images) if one.uids[1] not in seen}
+    return [*mixed, *reversed(others.values())][:most]

@@ -4,7 +4,7 @@ from typing import Final
 
 from conformance import codestreams, mediatypes, pixels, values
 from conformance.context import Context
-from conformance.model import Answer, NotSupported, Problem, Severity
+from conformance.model import Answer, Blocked, NotSupported, Problem, Severity
 from conformance.multipart import Part, is_multipart, parse
 from conformance.originals import Original, Originals
 from conformance.registry import check, observer
@@ -172,15 +172,18 @@ def labels(answer: Answer, _: Originals) -> list[Problem] | None:
         return None
     if "/rendered" in answer.request.url or "/thumbnail" in answer.request.url:
         return None
-    parts = [
-        part
-        for part in parse(str(content_type), answer.body).parts
-        if part.media_type.name in codestreams.MEDIA_TYPES
-    ]
-    if not parts:
+    message = parse(str(content_type), answer.body)
+    parts = [part for part in message.parts if part.media_type.name in codestreams.MEDIA_TYPES]
+    if not parts or not message.whole or answer.broken:
         return None
     found = [text for part in parts if (text := pixels.mislabelled(part))]
     return [Problem(text, answer) for text in found]
+
+
+def refuses(context: Context, path: str) -> bool:
+    """Whether a media type that there is not is refused: Accept decides what is sent."""
+    answer = context.get(path, accept=mediatypes.IMPOSSIBLE)
+    return not answer.ok
 
 
 def _compressed(context: Context, media_type: str) -> None:
@@ -198,6 +201,8 @@ def _compressed(context: Context, media_type: str) -> None:
                 given += len(parts)
                 for part in parts:
                     right = (part.media_type.name, pixels.label(part)) == (media_type, syntax)
+                    if not right and not refuses(context, f"{original.address}/frames/1"):
+                        raise Blocked("Accept is not heeded; see negotiate.frame-406")
                     context.expect(right, f"Asked for {syntax} and got {pixels.label(part)}"
                                    f" as {part.media_type.name}", answer)  # fmt: skip
                 compare(context, original, [1], parts, answer)

@@ -8,10 +8,10 @@ import pydicom
 from pydicom.dataset import FileDataset
 
 from conformance import codestreams, differences, mediatypes, pixels, values
-from conformance.checks.frames import images, original_frames
+from conformance.checks.frames import images, original_frames, refuses
 from conformance.checks.metadata import address
 from conformance.context import Context
-from conformance.model import Answer, NotSupported, Severity
+from conformance.model import Answer, Blocked, NotSupported, Severity
 from conformance.multipart import Part
 from conformance.originals import PIXELS, Original
 from conformance.registry import check
@@ -150,7 +150,7 @@ def stored(context: Context) -> None:
        " table 10.4.4-1", Severity.MAY)  # fmt: skip
 def single_part(context: Context) -> None:
     """Accept: application/dicom."""
-    original = context.need(context.originals.files, "instance")[0]
+    original = context.need(_some(context), "instance")[0]
     answer = context.get(original.address, accept="application/dicom")
     context.optional(answer, "application/dicom without multipart")
     if context.succeeded(answer):
@@ -159,7 +159,11 @@ def single_part(context: Context) -> None:
         dataset = read(context, answer.body, answer)
         if dataset is not None:
             same = dataset.get("SOPInstanceUID") == original.uids[2]
-            context.expect(same, "It is another instance", answer)
+            if context.expect(same, "It is another instance", answer):
+                compare(context, dataset, Part({}, kind, answer.body), answer)
+                if original.frames:
+                    tree = values.of_file(dataset)
+                    compare_pixels(context, dataset, tree, original, answer)
 
 
 @check("instance.syntaxes", "A transfer syntax that is asked for is that of the file, or refused"
@@ -176,6 +180,8 @@ def syntaxes(context: Context) -> None:
             elif context.succeeded(answer):
                 for dataset, part in _files(context, answer):
                     got = check_meta(context, dataset, part, answer)
+                    if got != syntax and not refuses(context, original.address):
+                        raise Blocked("Accept is not heeded; see negotiate.instance-406")
                     context.expect(got == syntax, f"Asked for {syntax}, got {got}", answer)
                     given.add(got)
                     tree = values.of_file(dataset)

@@ -9,7 +9,6 @@ from conformance.multipart import is_multipart
 from conformance.originals import Original
 from conformance.registry import check
 
-_IMPOSSIBLE: Final = "application/x-no-such-type"
 _NO_SYNTAX: Final = "1.2.840.10008.1.2.4.999"
 _XML: Final = "application/dicom+xml"
 
@@ -42,7 +41,7 @@ def _is(context: Context, answer: Answer, wanted: str) -> None:
 
 
 def _refuse(context: Context, path: str) -> None:
-    answer = context.whole(context.get(path, accept=_IMPOSSIBLE))
+    answer = context.whole(context.get(path, accept=mediatypes.IMPOSSIBLE))
     context.expect(answer.status == 406, f"Status {answer.status} in place of 406", answer)
 
 
@@ -116,7 +115,7 @@ def weights(context: Context) -> None:
 def fallback(context: Context) -> None:
     """An impossible one, though preferred, does no harm."""
     path = f"{_any(context).address}/metadata"
-    accept = f"{_IMPOSSIBLE}, {mediatypes.JSON};q=0.5"
+    accept = f"{mediatypes.IMPOSSIBLE}, {mediatypes.JSON};q=0.5"
     _is(context, context.get(path, accept=accept), mediatypes.JSON)
     _is(context, context.get("/studies", accept=accept), mediatypes.JSON)
 

@@ -72,12 +72,14 @@ def _compare(
 def _parents(context: Context, depth: int, tag: int, key: str) -> list[tuple[str, ...]]:
     if depth == 1:
         return [()]
-    holding = {one.uids[:1]: None for one in context.entities(depth) if _has(one, tag, key)}
-    return list(holding)[:_PARENTS]
+    holders = [one for one in context.entities(depth) if any(one.distinct(tag))]
+    holders.sort(key=lambda one: not _named(one, tag, key))
+    return list(dict.fromkeys(one.uids[:1] for one in holders))[:_PARENTS]
 
 
-def _has(one: Entity, tag: int, key: str) -> bool:
-    return any(one.distinct(tag)) and bool(key)
+def _named(one: Entity, tag: int, key: str) -> bool:
+    """Whether a key names the value of an entity: its study has to be among those searched."""
+    return any(text and text in key for text in map(_text, one.distinct(tag)))
 
 
 @check("match.single", "Single values match exactly what is equal", "PS3.4 C.2.2.2.1")
@@ -102,10 +104,13 @@ def by_tag(context: Context) -> None:
 def uids(context: Context) -> None:
     """Separated by commas."""
     for depth in (1, 2, 3):
-        some = context.entities(depth)[:4:2]
-        if len(some) > 1 and (depth == 1 or some[0].uids[0] == some[1].uids[0]):
-            tag = results.UNIQUE[depth]
-            _compare(context, depth, tag, ",".join(one.uid for one in some))
+        below: dict[tuple[str, ...], list[Entity]] = {}
+        for one in context.entities(depth):
+            below.setdefault(one.uids[:-1] if depth > 1 else (), []).append(one)
+        some = max(below.values(), key=len, default=[])[:4:2]
+        some = some if len(some) > 1 else max(below.values(), key=len, default=[])[:2]
+        if len(some) > 1:
+            _compare(context, depth, results.UNIQUE[depth], ",".join(one.uid for one in some))
 
 
 @check("match.uids-backslash", "A list of UIDs may be separated by backslashes as well",

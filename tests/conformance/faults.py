@@ -135,6 +135,19 @@ def closing_delimiter_cut_off(ask: Ask, serve: Serve) -> Reply:
     return reply
 
 
+@planted("multipart.closing")
+def body_that_ends_within_a_part(ask: Ask, serve: Serve) -> Reply:
+    reply = serve(ask)
+    cut = "/frames/" in ask.path and reply.type.startswith("multipart")
+    return reply.with_body(reply.body[: len(reply.body) * 2 // 3]) if cut else reply
+
+
+@planted("instance.single-part")
+def single_part_cut_short(ask: Ask, serve: Serve) -> Reply:
+    reply = serve(ask)
+    return reply.with_body(reply.body[:-50]) if ask.accept == "application/dicom" else reply
+
+
 @planted("multipart.type")
 def no_type_parameter(ask: Ask, serve: Serve) -> Reply:
     reply = serve(ask)
@@ -305,6 +318,12 @@ def fails_on_malformed_numbers(ask: Ask, serve: Serve) -> Reply:
     )
 
 
+@planted("match.uids")
+def only_the_first_series_of_a_list(ask: Ask, serve: Serve) -> Reply:
+    listed = ask.value("SeriesInstanceUID") or ""
+    return serve(ask.having("SeriesInstanceUID", listed.partition(",")[0]))
+
+
 @planted("match.wildcards", "viewer.ohif-filters")
 def wildcards_taken_literally(ask: Ask, serve: Serve) -> Reply:
     for name in ("AccessionNumber", "PatientID", "StudyID", "00100020"):
@@ -390,6 +409,22 @@ def no_xml_of_searches(ask: Ask, serve: Serve) -> Reply:
 
 
 # --- negotiation and errors
+
+
+@planted("negotiate.frame-406")
+def frames_in_another_type_for_406(ask: Ask, serve: Serve) -> Reply:
+    reply = serve(ask)
+    if reply.status == 406 and "/frames/" in ask.path and "/rendered" not in ask.path:
+        return serve(replace(ask, headers={**ask.headers, "accept": "*/*"}))
+    return reply
+
+
+@planted("negotiate.instance-406")
+def instances_in_another_syntax_for_406(ask: Ask, serve: Serve) -> Reply:
+    reply = serve(ask)
+    if reply.status == 406 and ask.path.rpartition("/")[0].endswith("/instances"):
+        return serve(replace(ask, headers={**ask.headers, "accept": "*/*"}))
+    return reply
 
 
 @planted("negotiate.search-406", "negotiate.metadata-406", "negotiate.frame-406",

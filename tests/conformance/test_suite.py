@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import conformance
-from conformance import cli, multipart, originals, registry
+from conformance import cli, multipart, originals, pixels, registry
 from conformance.model import Verdict
 from conformance.multipart import Fault
 from tests.conformance import confirmed, faults, suite, ward
@@ -184,6 +184,15 @@ def test_multipart_by_the_book(boundary, body, parts, wrong):
     message = multipart.parse(CONTENT_TYPE + boundary, body)
     assert [part.content for part in message.parts] == parts
     assert {kind for kind, _ in message.faults} == wrong
+
+
+def test_pixels_are_compared_of_every_kind_and_of_every_series(folder):
+    held = originals.load(folder)
+    chosen = pixels.kinds(held.files, 40)
+    assert {one.uids[1] for one in chosen} == {one.uids[1] for one in held.files if one.frames}
+    assert len({one.uids[2] for one in chosen}) == len(chosen)
+    first = pixels.kinds(held.files, 3)
+    assert chosen[:3] == first
 
 
 def test_files_that_contradict_each_other_are_left_out(tmp_path):
