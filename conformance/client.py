@@ -109,7 +109,9 @@ class Client:
         fields = {"User-Agent": f"dicomweb-conformance/{VERSION}", "Accept-Encoding": "identity"}
         if urlsplit(target)[:2] == self._origin:
             fields |= self._own
-        return fields | dict(request.headers)
+        named = {name.lower() for name, _ in request.headers}
+        kept = {name: value for name, value in fields.items() if name.lower() not in named}
+        return kept | dict(request.headers)
 
     def _once(self, request: Request, target: str) -> Answer:
         started = time.monotonic()

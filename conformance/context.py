@@ -23,6 +23,7 @@ from conformance.originals import Entity, Original, Originals
 
 Pairs = Iterable[tuple[str, str]]
 _ABSENT: Final = (400, 404, 405, 406, 410, 415, 501)
+NOBODY: Final = "no-such-patient-7d1"
 _MOST_PROBLEMS: Final = 50
 _MOST_EXCHANGES: Final = 200
 
@@ -131,7 +132,7 @@ class Context:
         except ValueError as error:
             raise Blocked("An answer is not JSON; see json.parse") from error
         if isinstance(found, dict):
-            found = [found]
+            found = [found] if found else []
         if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
             raise Blocked("An answer is not an array of objects; see json.parse")
         return found
@@ -153,9 +154,15 @@ class Context:
     def search(self, path: str, *pairs: tuple[str, str]) -> tuple[list[dict[str, Any]], Answer]:
         """The results of a search; a problem, and none, if it fails."""
         answer = self.whole(self.get(path, pairs))
+        if answer.status == 404 and self.is_404_if_empty():
+            return [], answer
         if not self.succeeded(answer, 200, 204, 206):
             return [], answer
         return self.json(answer), answer
+
+    def is_404_if_empty(self) -> bool:
+        """Whether a search that finds nothing is 404: search.empty reports it, once."""
+        return self.get("/studies", [("PatientID", NOBODY)]).status == 404
 
     def entities(self, depth: int) -> list[Entity]:
         """Studies (1), series (2) or instances (3) of the originals."""

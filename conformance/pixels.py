@@ -156,7 +156,7 @@ def _apart(got: Array, wanted: Array, image: Shape, *, lossy: bool) -> str:
         return ""
     candidates = [wanted]
     if image.samples == 3 and lossy:
-        candidates += [_rgb(wanted, image), _ybr(wanted, image)]
+        candidates += [rgb(wanted, image), _ybr(wanted, image)]
     span = float(1 << image.stored)
     apart = min(float(np.abs(got - one).mean()) for one in candidates)
     if lossy and apart <= max(_CLOSE, _LOSSY_MEAN * span):
@@ -165,7 +165,8 @@ def _apart(got: Array, wanted: Array, image: Shape, *, lossy: bool) -> str:
     return f"{unequal} of {wanted.size} samples differ, by {apart:.4g} in the mean"
 
 
-def _rgb(array: Array, image: Shape) -> Array:
+def rgb(array: Array, image: Shape) -> Array:
+    """Samples of YCbCr as those of RGB."""
     middle = np.array([0, 1 << (image.stored - 1), 1 << (image.stored - 1)])
     return np.asarray(np.clip((array - middle) @ _YBR.T, 0, (1 << image.stored) - 1))
 

@@ -1,18 +1,21 @@
 """Bulk data (PS3.18 10.4.1.1.5): every BulkDataURI leads to the value that it stands for."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urljoin
 
-from conformance import mediatypes, values
+from conformance import codestreams, mediatypes, pixels, values
+from conformance.checks.frames import compare, images
 from conformance.context import Context
 from conformance.model import Answer, NotSupported, Severity
-from conformance.multipart import is_multipart
+from conformance.multipart import Part, is_multipart
 from conformance.originals import PIXELS, Original
 from conformance.registry import check
 from conformance.values import Elsewhere, Tree
 
 _MOST: Final = 300
+_FRAMES: Final = 64
 _LARGEST: Final = 32 << 20
 _WAYS: Final = (mediatypes.OCTETS, mediatypes.STORED, "application/octet-stream", "*/*")
 
@@ -97,6 +100,31 @@ def same(context: Context) -> None:
                 equal = values.same("OB", got, stored[0])
                 context.expect(equal, f"The value of {tag:08X} ({vr}) is not the original's"
                                f" ({len(got)} bytes, {len(stored[0])} stored)", answer)  # fmt: skip
+
+
+@check("bulkdata.pixels", "The BulkDataURI of Pixel Data leads to the frames of the original",
+       "PS3.18 10.4.1.1.5, F.2.6", originals=True)  # fmt: skip
+def pixel_data(context: Context) -> None:
+    """A part for each frame, or all frames in one."""
+    chosen = {id(one) for one in images(context)}
+    for original, tag, url, _, _ in _walk(context):
+        if id(original) not in chosen or tag not in PIXELS or original.frames > _FRAMES:
+            continue
+        answer = follow(context, url)
+        if not answer.ok or not is_multipart(answer.header("content-type")):
+            continue
+        parts = _cut(context, original, context.parts(answer))
+        compare(context, original, list(range(1, original.frames + 1)), parts, answer)
+
+
+def _cut(context: Context, original: Original, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """One part with all uncompressed frames as a part for each."""
+    if len(parts) != 1 or original.frames == 1 or pixels.label(parts[0]) not in codestreams.NATIVE:
+        return parts
+    size, odd = divmod(len(parts[0].content), original.frames)
+    content = parts[0].content if not odd else parts[0].content[:-odd]
+    cut = [content[at : at + size] for at in range(0, len(content), size)] if size else []
+    return tuple(replace(parts[0], content=one) for one in cut) or parts
 
 
 def _resource(context: Context, name: str) -> None:

@@ -6,7 +6,8 @@ from typing import Final
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from conformance.checks.frames import images
+from conformance import pictures
+from conformance.checks.frames import images, original_frames
 from conformance.context import Context
 from conformance.model import Answer, Severity
 from conformance.originals import Original
@@ -100,6 +101,26 @@ def frames(context: Context) -> None:
             continue
         if context.succeeded(answer) and (found := picture(context, answer, "image/jpeg")):
             _size(context, found, original, answer)
+
+
+@check("rendered.picture", "A rendered image shows the image: that frame, upright, in its colours",
+       "PS3.18 10.4.1.1.3, 8.7.4", originals=True)  # fmt: skip
+def shown(context: Context) -> None:
+    """The first and the last frame; windows are the server's choice, and change no order."""
+    _offered(context, "/rendered")
+    for original in _images(context):
+        frames = original_frames(context, original)
+        for number in sorted({1, original.frames}) if frames else ():
+            tail = "/rendered" if original.frames == 1 else f"/frames/{number}/rendered"
+            answer = context.whole(context.get(f"{original.address}{tail}", accept="image/jpeg"))
+            try:
+                found = Image.open(io.BytesIO(answer.body)) if answer.ok else None
+                apart = found and frames and pictures.difference(found, original, frames, number)
+            except (OSError, SyntaxError, ValueError):
+                continue  # rendered.instance and rendered.frames say so
+            if found is not None and frames:
+                where = f"The picture of frame {number} of an image in {original.syntax}"
+                context.expect(not apart, f"{where}: {apart}", answer)
 
 
 @check("rendered.viewport", "A viewport bounds the picture, and keeps its proportions",

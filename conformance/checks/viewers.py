@@ -150,7 +150,8 @@ def dicomweb_client(context: Context) -> None:
     if context.succeeded(answer, 200):
         context.expect(bool(context.json(answer)), "It is empty", answer)
     last = context.get("/studies", [("offset", "100000")], accept=_DICOMWEB_CLIENT)
-    context.succeeded(last, 200, 204)
+    if not (last.status == 404 and context.is_404_if_empty()):
+        context.succeeded(last, 200, 204)
     original: Original = context.need(context.originals.files, "instance")[0]
     accept = f"{mediatypes.DICOM}; transfer-syntax=*"
     context.succeeded(context.get(original.address, accept=accept))

@@ -324,6 +324,32 @@ def only_the_first_series_of_a_list(ask: Ask, serve: Serve) -> Reply:
     return serve(ask.having("SeriesInstanceUID", listed.partition(",")[0]))
 
 
+@planted("match.single")
+def identifiers_match_by_their_beginning(ask: Ask, serve: Serve) -> Reply:
+    key = ask.value("PatientID") or ""
+    plain = is_search(ask) and key and not re.search("[*?]", key)
+    return serve(ask.having("PatientID", f"{key}*") if plain else ask)
+
+
+@planted("search.empty")
+def nothing_found_is_404(ask: Ask, serve: Serve) -> Reply:
+    reply = serve(ask)
+    nothing = is_search(ask) and (reply.status == 204 or reply.body.strip() == b"[]")
+    return Reply(404, {"content-type": "application/json"}, b"{}") if nothing else reply
+
+
+@planted("option.gzip")
+def compressed_body_of_another_result(ask: Ask, serve: Serve) -> Reply:
+    packed = "gzip" in ask.headers.get("accept-encoding", "")
+    return serve(replace(ask, pairs=(*ask.pairs, ("limit", "1"))) if packed else ask)
+
+
+@entered("bulkdata.pixels", of=on_parts, where="bulkdata")
+def pixels_of_bulk_data_shifted(ask: Ask, head: bytes, content: bytes) -> tuple[bytes, bytes]:
+    shifted = b"octet-stream" in head and "7FE00010" in ask.path.upper()
+    return head, content[2:] + content[:2] if shifted else content
+
+
 @planted("match.wildcards", "viewer.ohif-filters")
 def wildcards_taken_literally(ask: Ask, serve: Serve) -> Reply:
     for name in ("AccessionNumber", "PatientID", "StudyID", "00100020"):
@@ -546,6 +572,40 @@ def other_bulk_data(ask: Ask, serve: Serve) -> Reply:
     if "/bulkdata/00111001" in ask.path and reply.status == 200:
         return reply.with_body(reply.body.replace(bytes(range(64, 96)), bytes(32)))
     return reply
+
+
+def repainted(change: Callable[[Image.Image], Image.Image]) -> Fault:
+    """A fault in what pictures show."""
+
+    def fault(ask: Ask, serve: Serve) -> Reply:
+        reply = serve(ask)
+        if not ask.path.endswith("/rendered") or ask.pairs or reply.type != "image/jpeg":
+            return reply
+        content = io.BytesIO()
+        change(Image.open(io.BytesIO(reply.body))).save(content, "JPEG")
+        return reply.with_body(content.getvalue())
+
+    return fault
+
+
+def _blue_first(picture: Image.Image) -> Image.Image:
+    return Image.merge("RGB", picture.split()[::-1]) if picture.mode == "RGB" else picture
+
+
+for _name, _change in {
+    "rendered_mirrored": lambda one: one.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+    "rendered_upside_down": lambda one: one.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
+    "rendered_inverted": lambda one: Image.eval(one, lambda value: 255 - value),
+    "rendered_black": lambda one: Image.new(one.mode, one.size),
+    "rendered_with_blue_for_red": _blue_first,
+}.items():
+    ALL.append(Planted(_name, repainted(_change), frozenset({"rendered.picture"})))
+
+
+@planted("rendered.picture")
+def rendered_always_the_first_frame(ask: Ask, serve: Serve) -> Reply:
+    path = re.sub("/frames/[0-9]+/rendered$", "/frames/1/rendered", ask.path)
+    return serve(replace(ask, path=path))
 
 
 @planted("rendered.instance", "rendered.frames")
