@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from typing import Final
 
 from pydicom.datadict import dictionary_VR, keyword_for_tag
@@ -332,7 +333,14 @@ def dates_of(texts: list[str]) -> list[str]:
     low, high = texts[0], texts[-1]
     middle = texts[len(texts) // 2]
     return [f"{low}-{high}", f"{middle}-{high}", f"{low}-{middle}", f"{middle}-", f"-{middle}",
-            f"{middle}-{middle}", f"{int(high) + 1}-{int(high) + 9}"]  # fmt: skip
+            f"{middle}-{middle}", f"{_later(high, 1)}-{_later(high, 9)}"]  # fmt: skip
+
+
+def _later(day: str, days: int) -> str:
+    try:
+        return f"{datetime.strptime(day, '%Y%m%d') + timedelta(days):%Y%m%d}"
+    except (ValueError, OverflowError):
+        return "20991231"
 
 
 @check("match.dates", "Ranges of dates include their ends; open ranges too", "PS3.4 C.2.2.2.5.1")

@@ -147,6 +147,7 @@ def tiles(context: Context) -> None:
 def dicomweb_client(context: Context) -> None:
     """A list of media types for searches, any type for frames, paging to the end."""
     answer = context.get("/studies", [("limit", "2")], accept=_DICOMWEB_CLIENT)
+    context.need(context.originals.files, "instance")
     if context.succeeded(answer, 200):
         context.expect(bool(context.json(answer)), "It is empty", answer)
     last = context.get("/studies", [("offset", "100000")], accept=_DICOMWEB_CLIENT)

@@ -4,12 +4,14 @@ import ast
 import json
 import socket
 import threading
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 import conformance
 from conformance import cli, multipart, originals, pixels, registry
+from conformance.checks.search_matching import dates_of
 from conformance.model import Verdict
 from conformance.multipart import Fault
 from tests.conformance import confirmed, faults, suite, ward
@@ -151,6 +153,21 @@ def test_what_is_no_server_cannot_be_checked(garbage, content):
     answer, root = garbage
     answer["bytes"] = content
     assert cli.main([root, "--timeout", "2"]) == 2
+
+
+@pytest.mark.parametrize("length", [b"", b"Content-Length: 2\r\n"])
+def test_an_empty_archive_has_nothing_wrong(garbage, folder, length):
+    answer, root = garbage
+    answer["bytes"] = JSON + length + b"Connection: close\r\n\r\n[]"
+    outcomes = suite.check(root, None, "search.studies", "negotiate.json", "viewer.ohif-list",
+                           "viewer.dicomweb-client", "match", "search.counts")  # fmt: skip
+    assert suite.failed(outcomes) == {}
+
+
+def test_ranges_of_dates_have_days_of_the_calendar_for_ends():
+    for key in dates_of(["20240131", "20241226"]):
+        for end in filter(None, key.split("-")):
+            datetime.strptime(end, "%Y%m%d")
 
 
 CONTENT_TYPE = 'multipart/related; type="text/plain"; boundary='
