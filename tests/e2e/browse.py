@@ -39,7 +39,7 @@ Series = dict[str, Dataset | None]
 
 
 def read(folder: Path) -> dict[tuple[str, str], Series]:
-    """The series with pictures in a folder, by study and series."""
+    """The series with pictures in a folder, by study and series; not segmentations and slides."""
     found: dict[tuple[str, str], Series] = {}
     for path in sorted(folder.rglob("*")):
         with contextlib.suppress(InvalidDicomError, IsADirectoryError, AttributeError):
@@ -116,6 +116,14 @@ def _say(text: str) -> None:
     print(text, flush=True)  # noqa: T201
 
 
+def _said(result: Result) -> str:
+    if result.problem:
+        return result.problem
+    if not result.pictures:
+        return "shown, not compared: it cannot be decoded here, or several files have its UID"
+    return f"{result.pictures} pictures compared, as in the files"
+
+
 def main() -> int:
     """Browse a folder; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.e2e.browse", description=__doc__)
@@ -128,13 +136,16 @@ def main() -> int:
         return 2
     held = read(arguments.data)
     running = contextlib.nullcontext(arguments.url) if arguments.url else gateway(arguments.data)
-    bad = 0
+    bad = unproved = 0
     with running as url, contextlib.closing(Browser()) as chromium:
         for result in browse(Ohif(chromium, url.rstrip("/")), held):
             bad += bool(result.problem)
-            said = result.problem or f"{result.pictures} pictures compared, as in the files"
-            _say(f"{result.modality:8}{result.series}  {said}")
-    _say(f"{len(held) - bad} of {len(held)} series are shown right; see {viewing.SCREENS}.")
+            unproved += not result.problem and not result.pictures
+            _say(f"{result.modality:8}{result.series}  {_said(result)}")
+    right = len(held) - bad - unproved
+    _say(f"{right} of {len(held)} series are shown right; see {viewing.SCREENS}.")
+    if unproved:
+        _say(f"{unproved} are shown, and nothing here can say whether rightly.")
     return 1 if bad or not held else 0
 
 
