@@ -245,20 +245,23 @@ class Connection(HttpToolsProtocol):
         if self._tried is not None:
             cycle.scope["state"], self._tried = self._tried, None
         elif self._ready is not None and not self._queued and not cycle.flow.write_paused:
+            known = cast("dict[str, Any]", cycle.scope).copy()  # who answers may change it
             pieces = self._ready(cast("Scope", cycle.scope))
             if pieces is not None:
-                self._give(cycle, pieces)
+                self._give(cycle, pieces, known)
                 return
         self._task = self.loop.create_task(cycle.run_asgi(app))
         self._task.add_done_callback(self.tasks.discard)
         self.tasks.add(self._task)
 
-    def _give(self, cycle: RequestResponseCycle, pieces: Sequence[bytes]) -> None:
+    def _give(
+        self, cycle: RequestResponseCycle, pieces: Sequence[bytes], known: dict[str, Any]
+    ) -> None:
         """Send a whole answer of status 200: what is left of uvicorn's ``send`` for it."""
         cycle.response_started = cycle.response_complete = True
         opening = self._heads.opening(self.server_state.default_headers)
         if cycle.keep_alive:
-            self._given = cast("dict[str, Any]", cycle.scope)
+            self._given = known
             self._out.send([opening, *pieces])
         else:
             self._out.send([opening, b"connection: close\r\n", *pieces])

@@ -21,8 +21,9 @@ class Application:
         self.asked, self.called = [], []
 
     def ready(self, scope):
-        self.asked.append(scope)
+        self.asked.append({**scope})
         scope["state"]["counted"] = scope["state"].get("counted", 0) + 1
+        scope["query_string"] = b"changed"
         if not self.at_hand:
             return None
         return [b"content-length: 9\r\n\r\n", b"at", b" hand  "]
