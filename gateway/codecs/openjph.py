@@ -99,7 +99,8 @@ def compress(samples: Samples, image: ImagePixel, quality: int) -> bytes:
 def _encode(samples: Samples, image: ImagePixel, **options: Any) -> bytes:
     halvings = (max(samples.shape[:2]) - 1).bit_length()  # until one pixel is left
     # Not more: a resolution that adds nothing is an empty one, which OHIF's OpenJPH cannot read.
-    levels = min(max(_LEVELS, halvings - _LOWEST.bit_length() + 1), halvings)
+    # One at the least, though a single pixel has none: imagecodecs takes 0 for its default of 5.
+    levels = min(max(_LEVELS, halvings - _LOWEST.bit_length() + 1), max(halvings, 1))
     try:
         frame = imagecodecs.htj2k_encode(
             contiguous(samples),
