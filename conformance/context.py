@@ -154,15 +154,16 @@ class Context:
     def search(self, path: str, *pairs: tuple[str, str]) -> tuple[list[dict[str, Any]], Answer]:
         """The results of a search; a problem, and none, if it fails."""
         answer = self.whole(self.get(path, pairs))
-        if answer.status == 404 and self.is_404_if_empty():
+        if self.is_empty_404(answer):
             return [], answer
         if not self.succeeded(answer, 200, 204, 206):
             return [], answer
         return self.json(answer), answer
 
-    def is_404_if_empty(self) -> bool:
-        """Whether a search that finds nothing is 404: search.empty reports it, once."""
-        return self.get("/studies", [("PatientID", NOBODY)]).status == 404
+    def is_empty_404(self, answer: Answer) -> bool:
+        """Whether 404 says that a search finds nothing: search.empty reports that, once."""
+        nobody = [("PatientID", NOBODY)]
+        return answer.status == 404 and self.get("/studies", nobody).status == 404
 
     def entities(self, depth: int) -> list[Entity]:
         """Studies (1), series (2) or instances (3) of the originals."""

@@ -156,6 +156,8 @@ def no_wildcards(context: Context) -> None:
     """A UID with an asterisk is no UID: nothing, or 400."""
     for one in context.entities(1)[:2]:
         answer = context.get("/studies", [("StudyInstanceUID", f"{one.uid[:-1]}*")])
+        if context.is_empty_404(answer):
+            continue
         if context.succeeded(answer, 200, 204, 400) and answer.status == 200:
             context.expect(not context.json(answer), "A UID is matched with a wild card", answer)
 
@@ -311,7 +313,7 @@ def sequence(context: Context) -> None:
 
 def _quiet(context: Context, pairs: list[tuple[str, str]]) -> None:
     answer = context.whole(context.get("/studies", pairs))
-    if answer.status == 404 and context.is_404_if_empty():
+    if context.is_empty_404(answer):
         return
     if context.succeeded(answer, 200, 204, 400) and answer.ok:
         context.json(answer)

@@ -1,5 +1,7 @@
 """Every answer of a run as HTTP sees it."""
 
+from typing import Final
+
 from conformance import multipart
 from conformance.context import Context
 from conformance.model import Answer, Broken, Problem, Severity
@@ -7,12 +9,18 @@ from conformance.multipart import Fault
 from conformance.originals import Originals
 from conformance.registry import check, observer
 
+_SMALL: Final = ("frames/", "metadata", "rendered", "thumbnail")
+"""Resources that are never larger than this suite takes, unless their body does not end."""
+
 
 @observer("http.complete", "Every answer arrives, whole and in time", "RFC 9112 6.3 and 8")
 def complete(answer: Answer, _: Originals) -> list[Problem]:
     """An answer that breaks off is not an answer."""
     if answer.broken in (Broken.CONNECTION, Broken.INCOMPLETE, Broken.STALLED):
         return [Problem(answer.why, answer)]
+    small = any(f"/{one}" in answer.request.url for one in _SMALL)
+    if answer.broken is Broken.TOO_LARGE and small and not answer.header("content-length"):
+        return [Problem(f"{answer.why}, and does not say where it ends", answer)]
     return []
 
 

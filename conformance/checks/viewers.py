@@ -151,7 +151,7 @@ def dicomweb_client(context: Context) -> None:
     if context.succeeded(answer, 200):
         context.expect(bool(context.json(answer)), "It is empty", answer)
     last = context.get("/studies", [("offset", "100000")], accept=_DICOMWEB_CLIENT)
-    if not (last.status == 404 and context.is_404_if_empty()):
+    if not context.is_empty_404(last):
         context.succeeded(last, 200, 204)
     original: Original = context.need(context.originals.files, "instance")[0]
     accept = f"{mediatypes.DICOM}; transfer-syntax=*"

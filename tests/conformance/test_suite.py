@@ -11,8 +11,9 @@ import pytest
 
 import conformance
 from conformance import cli, multipart, originals, pixels, registry
+from conformance.checks import transport
 from conformance.checks.search_matching import dates_of
-from conformance.model import Verdict
+from conformance.model import Answer, Broken, Request, Verdict
 from conformance.multipart import Fault
 from tests.conformance import confirmed, faults, suite, ward
 
@@ -153,6 +154,21 @@ def test_what_is_no_server_cannot_be_checked(garbage, content):
     answer, root = garbage
     answer["bytes"] = content
     assert cli.main([root, "--timeout", "2"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "found"),
+    [
+        ("/frames/1", (), 1),
+        ("/metadata", (), 1),
+        ("/frames/1", (("Content-Length", "9999999999"),), 0),  # large, and says so
+        ("", (), 0),  # a study may be larger than what this suite takes
+    ],
+)
+def test_a_body_that_does_not_end_is_found(path, fields, found):
+    request = Request("GET", f"http://server/studies/1.2{path}", ())
+    answer = Answer(request, 200, fields, b"", 1.0, Broken.TOO_LARGE, "The answer is too large")
+    assert len(transport.complete(answer, originals.Originals())) == found
 
 
 @pytest.mark.parametrize("length", [b"", b"Content-Length: 2\r\n"])
