@@ -1,16 +1,19 @@
 """The suite as a program: reports, exit statuses, and what it does with servers that are none."""
 
 import ast
+import io
 import json
 import socket
 import threading
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import conformance
-from conformance import cli, multipart, originals, pixels, registry
+from conformance import cli, decoders, multipart, originals, pixels, registry
 from conformance.checks import transport
 from conformance.checks.search_matching import dates_of
 from conformance.model import Answer, Broken, Request, Verdict
@@ -226,6 +229,17 @@ def test_pixels_are_compared_of_every_kind_and_of_every_series(folder):
     assert len({one.uids[2] for one in chosen}) == len(chosen)
     first = pixels.kinds(held.files, 3)
     assert chosen[:3] == first
+
+
+def test_subsampled_chroma_of_noise_is_no_mistake_and_swapped_colours_are():
+    noise = np.random.default_rng(5).integers(40, 216, (32, 48, 3), dtype="u1")
+    shape = decoders.Shape(32, 48, 3, 8, 8, 7, signed=False, planar=False, photometric="RGB")
+    coded = io.BytesIO()
+    Image.fromarray(noise).save(coded, "JPEG", quality=95, subsampling="4:2:0")
+    got = np.asarray(Image.open(coded)).astype(np.int64)
+    assert np.abs(got - noise).mean() > 10
+    assert pixels._apart(got, noise.astype(np.int64), shape, lossy=True) == ""
+    assert pixels._apart(got[:, :, ::-1], noise.astype(np.int64), shape, lossy=True)
 
 
 def test_files_that_contradict_each_other_are_left_out(tmp_path):
