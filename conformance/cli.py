@@ -105,4 +105,7 @@ def _run(options: argparse.Namespace) -> int:
     print(reports.console(run, everything=options.verbose))  # noqa: T201
     for path in options.report:
         path.write_text(reports.writer(path)(run), encoding="utf-8")
-    return runner.exit_status(outcomes)
+    status = runner.exit_status(outcomes)
+    if not status and held.files and not session.originals.files:
+        return _stop(f"the server holds none of the files in {options.data}")
+    return status
