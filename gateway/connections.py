@@ -271,9 +271,12 @@ class Connection(HttpToolsProtocol):
     # Ends.
 
     def shutdown(self) -> None:
-        """Answer what has come, and say that it is the last; see ``look``."""
+        """Answer what has come, and say that it is the last; see ``look``.
+
+        An answer that has begun without these words is not the last: the next one says them.
+        """
         last = self._last()
-        if last is not None:
+        if last is not None and not last.response_started:
             last.keep_alive = False
 
     def _last(self) -> RequestResponseCycle | None:

@@ -19,6 +19,11 @@ from gateway.framing import Limits
 _BACKLOG: Final = 2048
 _ACCEPTED_SECONDS: Final = 0.05
 """In that time all connections are taken that the kernel has made before a socket is closed."""
+_ALL_SECONDS: Final = 0.2
+"""In that time all processes that share the address have closed their sockets.
+
+Each looks ten times a second whether it is to end.
+"""
 
 
 def listen(host: str, port: int, name: str) -> socket.socket:
@@ -63,8 +68,8 @@ class _Server(uvicorn.Server):
     """uvicorn's server, whose connections are watched, and which parts from clients in peace.
 
     Once it is told to end it calls ``before_end``, says so (``parting``), goes on as ever for a
-    while if the limits ask for that, takes what the kernel has accepted, and only then stops
-    listening. Every answer from then on is the last of its connection.
+    while if the limits ask for that, takes what the kernel has accepted, and stops listening. Once
+    nobody listens any more every answer is the last of its connection.
     """
 
     def __init__(
@@ -92,11 +97,15 @@ class _Server(uvicorn.Server):
         if self.parting is not None:
             self.parting()
         await self._delay(self._watch.limits.drain_delay)
+        await asyncio.sleep(_ACCEPTED_SECONDS)
+        for one in (*self.servers, *(sockets or ())):
+            one.close()
+        await asyncio.sleep(_ALL_SECONDS)
+        # Not before: who is told that a connection ends connects anew at once, and would be reset.
         self._watch.ending = True
         if self._watching is not None:
             self._watching.cancel()
         watching = asyncio.create_task(self._watch.run(self.server_state.connections))
-        await asyncio.sleep(_ACCEPTED_SECONDS)
         await super().shutdown(sockets)
         watching.cancel()
 

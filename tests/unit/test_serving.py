@@ -1,5 +1,7 @@
 """How a server ends: what has to be told before it is out of reach is told before."""
 
+import asyncio
+import http.client
 import threading
 import time
 from contextlib import asynccontextmanager, closing
@@ -7,7 +9,7 @@ from contextlib import asynccontextmanager, closing
 import httpx
 import pytest
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
 from gateway import cli, serving, workers
@@ -26,6 +28,57 @@ def test_before_the_end_it_still_answers():
     running.should_exit = True
     thread.join(30)
     assert seen == ["here"]
+    listening.close()
+
+
+def test_a_connection_whose_answer_had_begun_is_told_of_the_end_before_it_is_closed():
+    async def pieces():
+        yield b"begun "
+        while not running._watch.ending:  # noqa: ASYNC110  it has nothing to wait for
+            await asyncio.sleep(0.01)
+        yield b"and ended"
+
+    listening = serving.listen("127.0.0.1", 0, "PORT")
+    here = Route("/", lambda _: PlainTextResponse("here"))
+    app = Starlette(routes=[here, Route("/slow", lambda _: StreamingResponse(pieces()))])
+    running = serving.server(app)
+    thread = threading.Thread(target=serving.run, args=(running, listening))
+    thread.start()
+    while not running.started:
+        time.sleep(0.01)
+    client = http.client.HTTPConnection(*listening.getsockname(), timeout=10)
+    answers = []
+    for path in ("/slow", "/"):
+        client.request("GET", path)
+        answer = client.getresponse()
+        running.should_exit = True
+        answers.append((answer.read(), answer.will_close))
+    thread.join(30)
+    assert answers == [(b"begun and ended", False), (b"here", True)]
+    client.close()
+    listening.close()
+
+
+def test_nobody_is_told_that_a_connection_ends_while_a_new_one_could_be_had():
+    told = []
+    listening = serving.listen("127.0.0.1", 0, "PORT")
+    app = Starlette(routes=[Route("/", lambda _: PlainTextResponse("here"))])
+    running = serving.server(app)
+    thread = threading.Thread(target=serving.run, args=(running, listening))
+    thread.start()
+    while not running.started:
+        time.sleep(0.01)
+    client = http.client.HTTPConnection(*listening.getsockname(), timeout=10)
+    client.connect()
+    running.should_exit = True
+    while not any(told):
+        client.request("GET", "/")
+        answer = client.getresponse()
+        assert answer.read() == b"here"
+        told.append(answer.will_close)
+    with pytest.raises(ConnectionRefusedError):
+        client.connect()
+    thread.join(30)
     listening.close()
 
 
