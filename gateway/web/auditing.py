@@ -39,10 +39,12 @@ class Auditing:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or scope["method"] not in _METHODS:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        access = accesses.classify(scope["path"], scope["query_string"])
+        access = None  # of other methods only what is refused is worth a message
+        if scope["method"] in _METHODS:
+            access = accesses.classify(scope["path"], scope["query_string"])
         if access is not None and self._trail.full:
             await self._refuse(scope, receive, send)
             return

@@ -389,6 +389,8 @@ def test_who_has_a_key_is_named_however_it_is_answered_and_others_are_alerts(rem
         ):
             assert asking.app.ready(asking.scope(ONE, headers=headers)) is None
             assert (await asking.get(ONE, headers=headers)).status_code == status
+        guessed = {"authorization": "Bearer wrong"}
+        assert (await asking.get(ONE, "OPTIONS", headers=guessed)).status_code == 401
 
     secured = {"api_keys_file": tmp_path / "keys", "anonymous": "off", "search_ttl": 60.0}
     found = audited(remote, tmp_path, scenario, audit_window=60, **secured)
@@ -398,6 +400,6 @@ def test_who_has_a_key_is_named_however_it_is_answered_and_others_are_alerts(rem
         told[kind(one), requestor["UserID"], details(one)["Requests"]] = outcome(one)
     assert told == {
         ("110104", "reader-8", "3"): "0",
-        ("110113", "anonymous", "2"): "4",
+        ("110113", "anonymous", "3"): "4",
         ("110113", "viewer-7", "1"): "4",
     }
