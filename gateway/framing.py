@@ -98,6 +98,7 @@ def _astray(head: Head) -> Refused | None:
     port = b":%d" % url.port if url.port and url.port != _HTTP_PORT else b""
     hosts = [value.lower() for name, value in head.fields if name == b"host"]
     named = [one.removesuffix(b":%d" % _HTTP_PORT) for one in hosts]
-    if not url.host or not url.path or named != [url.host.lower() + port]:
+    whole = url.host and url.path and not url.userinfo  # RFC 9110 4.2.4
+    if not whole or named != [url.host.lower() + port]:
         return Refused(400, "The target is not a path on this host")
     return None

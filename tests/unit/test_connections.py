@@ -144,6 +144,7 @@ SMUGGLED = {
     "no host": (b"GET /echo HTTP/1.1\r\n\r\n", 400),
     "another host in the target": (get("http://evil.example/echo"), 400),
     "another port in the target": (get("http://a:8/echo"), 400),
+    "a user in the target": (get("http://somebody@a/echo"), 400),
     "no path": (b"CONNECT a:1 HTTP/1.1\r\n" + HOST + b"\r\n", 400),
     "an asterisk": (b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n", 400),
     "no version": (b"GET /echo\r\n\r\n", 505),
