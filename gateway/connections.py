@@ -216,8 +216,6 @@ class Connection(HttpToolsProtocol):
         elif self._size > 2 * self._limits.head + 4 * self._limits.body:  # chunks have heads, too
             self._refuse(413, "The body is too large")
 
-    # Answers.
-
     def on_response_complete(self) -> None:
         """Go on to the next request."""
         self._out.flush()
@@ -267,8 +265,6 @@ class Connection(HttpToolsProtocol):
             self._out.send([opening, b"connection: close\r\n", *pieces])
             self._out.close()
         cycle.on_response()
-
-    # Ends.
 
     def shutdown(self) -> None:
         """Answer what has come, and say that it is the last; see ``look``.

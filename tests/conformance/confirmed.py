@@ -16,6 +16,9 @@ BY_HAND: Final = {
         "give 500 with Orthanc's own JSON error"
     ),
     "http.head": ("`curl -I …/studies` gives 404, GET gives 200"),
+    "search.study-required": (
+        "Doe^Jane=ドウ^ジェーン is stored in UTF-8; `/studies` gives `^` as its ideographic group"
+    ),
     "search.includefield-all": (
         "`PatientID=P100A&includefield=all` has no 00081030; `includefield=StudyDescription` has it"
     ),
@@ -35,6 +38,11 @@ BY_HAND: Final = {
     "match.encoded": ("`PatientID=P100A` gives 1 study, `PatientID=%50100A` none"),
     "match.sequence": (
         "`RequestAttributesSequence.ScheduledProcedureStepID=SPS0-no` gives the series of SPS0"
+    ),
+    "page.partition": "As `page.offset`",
+    "page.offset": (
+        "`?ModalitiesInStudy=CT` gives 6 studies; with `limit=3&offset=1` two of them, with "
+        "`limit=3&offset=3` none, with `offset=1` all 6; `/studies?limit=3&offset=1` is right"
     ),
     "page.warning": ("`?limit=1` of 21 studies: no Warning among the header fields (curl -D -)"),
     "page.malformed": ("`limit=-1` and `offset=-5` give 500; `limit=many` gives 400"),

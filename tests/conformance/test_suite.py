@@ -18,6 +18,7 @@ from conformance.checks import transport
 from conformance.checks.search_matching import dates_of
 from conformance.model import Answer, Broken, Request, Verdict
 from conformance.multipart import Fault
+from tests import files
 from tests.conformance import confirmed, faults, suite, ward
 
 PACKAGE = Path(conformance.__file__).parent
@@ -101,6 +102,13 @@ def test_a_token_and_names_of_patients_stand_in_no_report(reports):
 def test_a_run_that_cannot_start(arguments, capsys):
     assert cli.main(arguments) == 2
     assert capsys.readouterr().err.startswith("conformance: ")
+
+
+def test_a_server_that_holds_none_of_the_files_is_no_success(keeping, tmp_path, capsys):
+    files.write(tmp_path / "one.dcm", files.ct(1, StudyInstanceUID="1.2.99"))
+    arguments = [keeping.root, "--data", str(tmp_path), "--only", "http.type"]
+    assert cli.main(arguments) == 2
+    assert "holds none of the files" in capsys.readouterr().err
 
 
 @pytest.fixture
