@@ -87,7 +87,10 @@ Observer = Callable[[Answer, "Originals"], "list[Problem] | None"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A requirement that is tried: actively, or by looking at whatever the others get."""
+    """A requirement that is tried: actively, or by looking at whatever the others get.
+
+    Where one that it ``rests_on`` is not met, its own failure says no more than that.
+    """
 
     id: str
     title: str
@@ -97,6 +100,7 @@ class Check:
     observe: Observer | None = None
     originals: bool = False
     stores: bool = False
+    rests_on: tuple[str, ...] = ()
 
     @property
     def group(self) -> str:

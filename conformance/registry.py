@@ -18,11 +18,16 @@ def check(
     *,
     originals: bool = False,
     stores: bool = False,
+    rests_on: tuple[str, ...] = (),
 ) -> Callable[[Active], Active]:
-    """Enter a check that sends requests; ``originals``: it needs them, ``stores``: it writes."""
+    """Enter a check that sends requests; ``originals``: it needs them, ``stores``: it writes.
+
+    Where one that it ``rests_on`` fails, its own failure is not told.
+    """
 
     def enter(run: Active) -> Active:
-        _enter(Check(identifier, title, clause, severity, run, None, originals, stores))
+        new = Check(identifier, title, clause, severity, run, None, originals, stores, rests_on)
+        _enter(new)
         return run
 
     return enter

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from threading import Lock
 from typing import Final
@@ -107,7 +107,17 @@ def run(
             found[waiting[future].id] = future.result()
             progress(done, len(active), waiting[future].id)
     found |= {one.check.id: one for one in watches.outcomes()}
-    return [found[one.id] for one in checks]
+    failed = {name for name, one in found.items() if one.verdict is Verdict.FAIL}
+    return [_alone(found[one.id], failed) for one in checks]
+
+
+def _alone(outcome: Outcome, failed: set[str]) -> Outcome:
+    """``outcome``, but not a failure that follows from another one."""
+    causes = [one for one in outcome.check.rests_on if one in failed]
+    if outcome.verdict is not Verdict.FAIL or not causes:
+        return outcome
+    told = f"It rests on {' and '.join(causes)}, and says: {outcome.explanation}"
+    return replace(outcome, verdict=Verdict.NOT_RUN, explanation=told, problems=[])
 
 
 def _run(session: Session, check: Check, stores: bool) -> Outcome:

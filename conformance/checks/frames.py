@@ -109,7 +109,8 @@ def stored(context: Context) -> None:
 
 
 @check("frame.list", "A list of frames gives each of them, in ascending order", "PS3.18 10.4.1.1.6",
-       originals=True)  # fmt: skip
+       originals=True,
+       rests_on=("frame.native",))  # fmt: skip
 def several(context: Context) -> None:
     """As many parts, compared one by one."""
     found = [one for one in images(context) if one.frames > 1]
@@ -120,7 +121,8 @@ def several(context: Context) -> None:
 
 
 @check("frame.order", "A list of frames is answered in its own order", "PS3.18 10.4.1.1.6",
-       Severity.MAY, originals=True)  # fmt: skip
+       Severity.MAY, originals=True,
+       rests_on=("frame.native",))  # fmt: skip
 def order(context: Context) -> None:
     """The last before the first; a server may refuse a list that does not ascend."""
     found = [one for one in images(context) if one.frames > 1]
@@ -213,7 +215,7 @@ def _compressed(context: Context, media_type: str) -> None:
 def _offer(media_type: str) -> None:
     @check(f"frame.{media_type.partition('/')[2]}", f"Frames as {media_type} are what was asked"
            " for, with the pixels of the original", "PS3.18 8.7.3.3, table 8.7.3-4",
-           Severity.SHALL, originals=True)  # fmt: skip
+           Severity.SHALL, originals=True, rests_on=("frame.label",))  # fmt: skip
     def _one(context: Context) -> None:
         _compressed(context, media_type)
 

@@ -139,7 +139,8 @@ def default(context: Context) -> None:
 
 
 @check("instance.stored", "An instance as it is stored has the attributes and pixels of the"
-       " original", "PS3.18 10.4.1.1.1, 8.7.3.5.2", originals=True)  # fmt: skip
+       " original", "PS3.18 10.4.1.1.1, 8.7.3.5.2", originals=True,
+       rests_on=("instance.default",))  # fmt: skip
 def stored(context: Context) -> None:
     """transfer-syntax=*."""
     for original in _some(context):
@@ -213,14 +214,16 @@ def _members(context: Context, depth: int) -> None:
 
 
 @check("instance.study", "A study is all its instances, each once", "PS3.18 10.4.1.1.1",
-       originals=True)  # fmt: skip
+       originals=True,
+       rests_on=("instance.default",))  # fmt: skip
 def study(context: Context) -> None:
     """A part for each."""
     _members(context, 1)
 
 
 @check("instance.series", "A series is all its instances, each once", "PS3.18 10.4.1.1.1",
-       originals=True)  # fmt: skip
+       originals=True,
+       rests_on=("instance.default",))  # fmt: skip
 def series(context: Context) -> None:
     """A part for each."""
     _members(context, 2)

@@ -58,7 +58,8 @@ def study(context: Context) -> None:
 
 
 @check("metadata.series", "The metadata of a series are the attributes of all its instances",
-       "PS3.18 10.4.1.1.2, F.2", originals=True)  # fmt: skip
+       "PS3.18 10.4.1.1.2, F.2", originals=True,
+       rests_on=("metadata.study",))  # fmt: skip
 def series(context: Context) -> None:
     """Compared one by one, bulk data apart."""
     for one in context.entities(2)[:_STUDIES]:
@@ -66,7 +67,8 @@ def series(context: Context) -> None:
 
 
 @check("metadata.instance", "The metadata of an instance are its attributes",
-       "PS3.18 10.4.1.1.2, F.2", originals=True)  # fmt: skip
+       "PS3.18 10.4.1.1.2, F.2", originals=True,
+       rests_on=("metadata.study",))  # fmt: skip
 def instance(context: Context) -> None:
     """Every instance, up to a limit; each answer has one object."""
     for one in context.entities(3)[: 5 * context.session.samples]:

@@ -91,7 +91,8 @@ def types(context: Context) -> None:
             picture(context, answer, media_type)
 
 
-@check("rendered.frames", "A rendered frame is that frame", "PS3.18 10.4.1.1.3", originals=True)
+@check("rendered.frames", "A rendered frame is that frame", "PS3.18 10.4.1.1.3", originals=True,
+       rests_on=("rendered.instance",))  # fmt: skip
 def frames(context: Context) -> None:
     """…/frames/1/rendered."""
     _offered(context, "/frames/1/rendered")

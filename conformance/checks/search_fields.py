@@ -51,7 +51,8 @@ def includefield(context: Context) -> None:
 
 
 @check("search.includefield-list", "includefield takes a list, and may be repeated",
-       "PS3.18 8.3.4.3")  # fmt: skip
+       "PS3.18 8.3.4.3",
+       rests_on=("search.includefield",))  # fmt: skip
 def includefield_list(context: Context) -> None:
     """Comma-separated, and as several parameters."""
     listed = ",".join(keyword_for_tag(tag) for tag in _WANTED[3])
@@ -62,7 +63,8 @@ def includefield_list(context: Context) -> None:
 
 
 @check("search.includefield-all", "includefield=all gives what there is", "PS3.18 8.3.4.3",
-       Severity.SHOULD)  # fmt: skip
+       Severity.SHOULD,
+       rests_on=("search.includefield",))  # fmt: skip
 def includefield_all(context: Context) -> None:
     """At least what can be named at the same level."""
     for depth, tags in _WANTED.items():

@@ -118,7 +118,8 @@ def uids(context: Context) -> None:
 
 
 @check("match.uids-backslash", "A list of UIDs may be separated by backslashes as well",
-       "PS3.18 8.3.4.1, PS3.5 6.4", Severity.SHOULD)  # fmt: skip
+       "PS3.18 8.3.4.1, PS3.5 6.4", Severity.SHOULD,
+       rests_on=("match.uids",))  # fmt: skip
 def uids_backslash(context: Context) -> None:
     """As OHIF writes them."""
     some = context.entities(1)[:2]

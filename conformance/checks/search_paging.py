@@ -92,7 +92,8 @@ def limit(context: Context) -> None:
 
 
 @check("page.partition", "Pages by limit and offset together are the whole result, each part"
-       " once", "PS3.18 8.3.4.4.1")  # fmt: skip
+       " once", "PS3.18 8.3.4.4.1",
+       rests_on=("page.limit", "page.offset"))  # fmt: skip
 def partition(context: Context) -> None:
     """The same entities, none twice, in the same order, at each level."""
     for listing in _listings(context):
@@ -127,7 +128,8 @@ def offset(context: Context) -> None:
                 context.expect(got == wanted, sentence, answer)
 
 
-@check("page.beyond", "An offset beyond the result gives nothing", "PS3.18 8.3.4.4.1")
+@check("page.beyond", "An offset beyond the result gives nothing", "PS3.18 8.3.4.4.1",
+       rests_on=("page.offset",))  # fmt: skip
 def beyond(context: Context) -> None:
     """204, or an empty array."""
     got, answer = context.search("/studies", ("offset", "1000000"))

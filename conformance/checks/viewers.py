@@ -57,7 +57,8 @@ def study_list(context: Context) -> None:
 
 
 @check("viewer.ohif-filters", "OHIF's filters of the study list find the study", "PS3.18 10.6.1.2;"
-       " OHIF 3.13", Severity.SHOULD)  # fmt: skip
+       " OHIF 3.13", Severity.SHOULD,
+       rests_on=("match.wildcards",))  # fmt: skip
 def filters(context: Context) -> None:
     """*text* in PatientID, AccessionNumber and description; a range of dates; modalities."""
     for tag, key in ((0x00100020, "00100020"), (0x00080050, "AccessionNumber")):
@@ -195,7 +196,8 @@ def weasis(context: Context) -> None:
 
 
 @check("viewer.slicer", "3D Slicer's requests: pages of studies to the end, then whole series",
-       "PS3.18 8.3.4.4, 10.4.1.1.1; 3D Slicer 5", Severity.SHOULD)  # fmt: skip
+       "PS3.18 8.3.4.4, 10.4.1.1.1; 3D Slicer 5", Severity.SHOULD,
+       rests_on=("page.limit", "page.offset"))  # fmt: skip
 def slicer(context: Context) -> None:
     """An offset that is ignored makes it loop for ever."""
     seen: set[str] = set()

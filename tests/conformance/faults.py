@@ -207,8 +207,7 @@ def groups_of_a_name_in_one(_: Ask, found: list) -> None:
             attribute["Value"] = names
 
 
-@entered("json.empty", "search.study-required", "metadata.study", "metadata.series",
-         "metadata.instance")  # fmt: skip
+@entered("json.empty", "search.study-required", "metadata.study")  # fmt: skip
 def name_as_null(_: Ask, found: list) -> None:
     for _, _, attribute in attributes(found):
         if attribute.get("vr") == "PN" and attribute.get("Value"):
@@ -246,7 +245,7 @@ def attributes_in_any_order(_: Ask, found: list) -> list:
     return [dict(reversed(one.items())) for one in found]
 
 
-@entered("json.vr", "metadata.study", "metadata.series", "metadata.instance")
+@entered("json.vr", "metadata.study")
 def wrong_vr(_: Ask, found: list) -> None:
     for _, name, attribute in attributes(found):
         if name == "00080060":

@@ -18,7 +18,7 @@ from tests.conformance.faults import (
 from tests.conformance.faulty import Ask, Fault, Reply, Serve
 
 
-@entered("frame.label", "frame.jphc", of=on_parts, where="/frames/")
+@entered("frame.label", of=on_parts, where="/frames/")
 def wrong_transfer_syntax_label(_: Ask, head: bytes, content: bytes) -> tuple[bytes, bytes]:
     return head.replace(b".4.202", b".4.90"), content
 
@@ -35,14 +35,14 @@ def swapped_planes(_: Ask, head: bytes, content: bytes) -> tuple[bytes, bytes]:
 RGB_BYTES = 3 * 30 * 40
 
 
-@entered("frame.native", "frame.list", "frame.order", of=on_parts, where="/frames/")
+@entered("frame.native", of=on_parts, where="/frames/")
 def swapped_bytes(_: Ask, head: bytes, content: bytes) -> tuple[bytes, bytes]:
     if b"octet-stream" in head and len(content) % 2 == 0 and len(content) != RGB_BYTES:
         content = np.frombuffer(content, "<u2").byteswap().tobytes()
     return head, content
 
 
-@planted("frame.native", "frame.stored", "frame.list", "frame.order")
+@planted("frame.native", "frame.stored")
 def off_by_one(ask: Ask, serve: Serve) -> Reply:
     path, _, numbers = ask.path.rpartition("/frames/")
     if path and re.fullmatch(r"[0-9,]+", numbers) and "0" not in numbers.split(","):
@@ -77,7 +77,7 @@ def last_frame_for_those_beyond(ask: Ask, serve: Serve) -> Reply:
     return reply
 
 
-@entered("instance.default", "instance.stored", "instance.study", "instance.series", of=on_parts)
+@entered("instance.default", of=on_parts)
 def changed_attribute(_: Ask, head: bytes, content: bytes) -> tuple[bytes, bytes]:
     is_file = content[128:132] == b"DICM"
     return head, content.replace(b"P700G ", b"P700H ") if is_file else content
@@ -140,7 +140,7 @@ def rendered_always_the_first_frame(ask: Ask, serve: Serve) -> Reply:
     return serve(replace(ask, path=path))
 
 
-@planted("rendered.instance", "rendered.frames")
+@planted("rendered.instance")
 def rendered_in_another_size(ask: Ask, serve: Serve) -> Reply:
     reply = serve(ask)
     if ask.path.endswith("/rendered") and not ask.pairs and reply.type.startswith("image/jpeg"):
@@ -150,7 +150,7 @@ def rendered_in_another_size(ask: Ask, serve: Serve) -> Reply:
     return reply
 
 
-@entered("metadata.study", "metadata.series", "metadata.instance")
+@entered("metadata.study")
 def a_missing_attribute(ask: Ask, found: list) -> None:
     for one in found if ask.path.endswith("/metadata") else ():
         one.pop("00200013", None)

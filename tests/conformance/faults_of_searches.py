@@ -7,37 +7,37 @@ from tests.conformance.faults import entered, is_search, on_parts, planted
 from tests.conformance.faulty import Ask, Reply, Serve
 
 
-@planted("page.offset", "page.partition", "page.beyond", "viewer.slicer")
+@planted("page.offset")
 def ignored_offset(ask: Ask, serve: Serve) -> Reply:
     ignored = (ask.value("offset") or "").isdigit()
     return serve(ask.without("offset") if ignored else ask)
 
 
-@planted("page.offset", "page.partition")
+@planted("page.offset")
 def ignored_offset_of_series(ask: Ask, serve: Serve) -> Reply:
     return serve(ask.without("offset") if ask.path.endswith("/series") else ask)
 
 
-@planted("page.offset", "page.partition")
+@planted("page.offset")
 def ignored_offset_within_a_series(ask: Ask, serve: Serve) -> Reply:
     within = re.search("/series/[^/]+/instances$", ask.path)
     return serve(ask.without("offset") if within else ask)
 
 
-@planted("page.offset", "page.partition")
+@planted("page.offset")
 def ignored_offset_of_searches_with_a_key(ask: Ask, serve: Serve) -> Reply:
     keyed = ask.value("ModalitiesInStudy") is not None
     return serve(ask.without("offset") if keyed else ask)
 
 
-@planted("page.limit", "page.partition")
+@planted("page.limit")
 def one_result_too_many(ask: Ask, serve: Serve) -> Reply:
     limit = ask.value("limit") or ""
     more = is_search(ask) and "/instances" in ask.path and limit.isdigit()
     return serve(ask.having("limit", str(int(limit) + 1)) if more else ask)
 
 
-@planted("page.limit", "page.partition")
+@planted("page.limit")
 def ignored_limit(ask: Ask, serve: Serve) -> Reply:
     ignored = (ask.value("limit") or "").isdigit()
     return serve(ask.without("limit") if ignored else ask)
@@ -90,7 +90,7 @@ def pixels_of_bulk_data_shifted(ask: Ask, head: bytes, content: bytes) -> tuple[
     return head, content[2:] + content[:2] if shifted else content
 
 
-@planted("match.wildcards", "viewer.ohif-filters")
+@planted("match.wildcards")
 def wildcards_taken_literally(ask: Ask, serve: Serve) -> Reply:
     for name in ("AccessionNumber", "PatientID", "StudyID", "00100020"):
         if re.search(r"[*?]", ask.value(name) or ""):
@@ -106,7 +106,7 @@ def range_without_its_end(ask: Ask, serve: Serve) -> Reply:
     return serve(ask)
 
 
-@planted("match.uids", "match.uids-backslash")
+@planted("match.uids")
 def only_the_first_uid(ask: Ask, serve: Serve) -> Reply:
     for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
         if re.search(r"[,\\]", ask.value(name) or ""):
@@ -125,7 +125,7 @@ def ignored_sequence_keys(ask: Ask, serve: Serve) -> Reply:
     return serve(ask.without(*(key for key, _ in ask.pairs if "." in key and "=" not in key)))
 
 
-@planted("search.includefield", "search.includefield-list", "search.includefield-all")
+@planted("search.includefield")
 def ignored_includefield(ask: Ask, serve: Serve) -> Reply:
     return serve(ask.without("includefield"))
 
