@@ -5,7 +5,6 @@ and not what is refused.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,12 +13,12 @@ from gateway.auth import audit, principals
 from gateway.auth.audit import Outcome
 from gateway.auth.principals import Principal
 from gateway.auth.trail import Trail, Who
-from gateway.dicomweb import accesses, forwarding
+from gateway.dicomweb import accesses
 from gateway.dicomweb.accesses import Access, Kind
+from gateway.web import context, repeats
 from gateway.web.errors import problem
 from gateway.web.repeats import Ready
 
-_FORWARDED: Final = {name.lower().encode(): name for name in forwarding.HEADERS}
 _METHODS: Final = frozenset({"GET", "HEAD", "POST"})
 _REFUSALS: Final = frozenset({401, 403})
 _SUCCESS: Final = Outcome()
@@ -88,12 +87,7 @@ class Witness:
 
     def _who(self, scope: Scope) -> Who:
         found: Principal = scope.get("state", {}).get(principals.STATE, principals.ANONYMOUS)
-        peer = scope.get("client")
-        address = peer[0] if peer else ""
-        headers = tuple(line for line in scope["headers"] if line[0] in _FORWARDED)
-        if headers:
-            address = _client(address, headers, self._trusted)
-        return Who(found.name, found.kind, address)
+        return Who(found.name, found.kind, context.client(scope, self._trusted))
 
 
 class _Heard:
@@ -146,7 +140,7 @@ def ready(given: Ready, trail: Trail | None, trusted: str) -> Ready:
         pieces = given(scope)
         if pieces is not None:
             access = accesses.classify(scope["path"], scope["query_string"])
-            size = sum(map(len, pieces))
+            size = repeats.size(pieces)
             witness.note(scope, access, 200, _SUCCESS, size)
         return pieces
 
@@ -163,17 +157,3 @@ def _outcome(status: int) -> Outcome:
 def _target(scope: Scope) -> str:
     query = scope["query_string"].decode("latin-1")
     return f"{scope['path']}?{query}" if query else str(scope["path"])
-
-
-@lru_cache(1024)
-def _client(peer: str, headers: tuple[tuple[bytes, bytes], ...], trusted: str) -> str:
-    """The address of a client; it is asked for again with each of its requests."""
-    return forwarding.client(peer, _joined(headers), forwarding.networks(trusted))
-
-
-def _joined(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for line, value in headers:
-        name, text = _FORWARDED[line], value.decode("latin-1")
-        found[name] = f"{found[name]}, {text}" if name in found else text
-    return found

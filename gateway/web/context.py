@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 from urllib.parse import parse_qsl, unquote
 
 from starlette.requests import Request
@@ -35,6 +37,11 @@ from gateway.telemetry.metrics import Metrics
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _IDENTIFIER = re.compile("[0-9a-z]{32}")
 _SPACE = re.compile(r"(;|,|%3B|%2C)\+", re.IGNORECASE)
+_BY_PROXIES: Final = {
+    forwarding.FORWARDED.lower().encode(): forwarding.FORWARDED,
+    forwarding.FOR.lower().encode(): forwarding.FOR,
+}
+_REMEMBERED: Final = 512  # bytes of what proxies say; what is longer no proxy has made
 _TELLING = frozenset({b"authorization", b"forwarded", b"user-agent", b"x-forwarded-for"})
 
 
@@ -212,6 +219,27 @@ def viewer(scope: Scope) -> int:
     peer = scope.get("client")
     told = sorted(line for line in scope["headers"] if line[0] in _TELLING)
     return hash((peer and peer[0], *told))
+
+
+def client(scope: Scope, trusted: str) -> str:
+    """The address of who asks, ``""`` if there is none, as far as ``trusted`` proxies tell it."""
+    peer = scope.get("client")
+    address = str(peer[0]) if peer else ""
+    told = tuple([line for line in scope["headers"] if line[0] in _BY_PROXIES])
+    if not told:
+        return address
+    short = sum([len(value) for _, value in told]) <= _REMEMBERED
+    return (_client if short else _client.__wrapped__)(address, told, trusted)
+
+
+@lru_cache(1024)
+def _client(peer: str, told: tuple[tuple[bytes, bytes], ...], trusted: str) -> str:
+    """The same; a client behind a proxy is asked for again with each of its requests."""
+    found: dict[str, list[str]] = {}
+    for name, value in told:
+        found.setdefault(_BY_PROXIES[name], []).append(value.decode("latin-1"))
+    headers = {name: conditions.joined(values) or "" for name, values in found.items()}
+    return forwarding.client(peer, headers, forwarding.networks(trusted))
 
 
 def root(request: Request) -> str:

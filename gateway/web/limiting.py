@@ -7,24 +7,22 @@ The rate of a client is kept by the generic cell rate algorithm, one number a cl
 import ipaddress
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.auth import principals
 from gateway.auth.principals import Principal
-from gateway.dicomweb import conditions, forwarding
 from gateway.settings import GatewaySettings
 from gateway.telemetry.refusals import Load
+from gateway.web import context
 from gateway.web.errors import problem
 from gateway.web.repeats import Ready
 
 _MOST_CLIENTS: Final = 65_536
 _BURST_SECONDS: Final = 10
 _ALWAYS: Final = frozenset({"/healthz", "/readyz", "/metrics"})
-_TELLING: Final = {forwarding.FORWARDED.lower().encode(): forwarding.FORWARDED,
-                   forwarding.FOR.lower().encode(): forwarding.FOR}  # fmt: skip
 _SUBNET: Final = 64  # bits of an IPv6 address that one subscriber has to himself, at the least
 _ADMITTED: Final = "admitted"
 
@@ -66,7 +64,7 @@ class Limiter:
     def __init__(self, settings: GatewaySettings, load: Load) -> None:
         self.load = load
         self._rates = Rates(settings.client_rate, settings.client_burst)
-        self._trusted = forwarding.networks(settings.trusted_proxies)
+        self._trusted = settings.trusted_proxies
         self._most = settings.max_requests
         self._each = settings.client_concurrency
         self._running: dict[str, int] = {}
@@ -77,8 +75,7 @@ class Limiter:
         principal = scope.get("state", {}).get(principals.STATE)
         if isinstance(principal, Principal) and principal != principals.ANONYMOUS:
             return f"{principal.kind} {principal.name}"
-        peer = scope.get("client")
-        return _subscriber(forwarding.client(peer and peer[0], _told(scope), self._trusted))
+        return _subscriber(context.client(scope, self._trusted))
 
     def late(self, scope: Scope) -> float:
         """Seconds until a request may be made; zero if it may now: then it is counted, once."""
@@ -161,15 +158,6 @@ class Limiting:
             await self._app(scope, receive, send)
         finally:
             self._limiter.leave(found)
-
-
-def _told(scope: Scope) -> Mapping[str, str]:
-    """What proxies say of the client."""
-    found: dict[str, list[str]] = {}
-    for name, value in scope["headers"]:
-        if name in _TELLING:
-            found.setdefault(_TELLING[name], []).append(value.decode("latin-1"))
-    return {name: conditions.joined(values) or "" for name, values in found.items()}
 
 
 def _subscriber(address: str) -> str:

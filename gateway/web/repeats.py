@@ -58,6 +58,7 @@ _CONDITIONAL: Final = frozenset(
      b"range"}
 )  # fmt: skip
 _READ: Final = _DECISIVE | _CONDITIONAL
+_HEAD_END: Final = b"\r\n\r\n"
 _OWN: Final = frozenset({b"x-request-id"})
 
 _Key = tuple[Any, ...]
@@ -90,6 +91,12 @@ class _Answer:
     moment: int
     place: Place | None
     used: bool = False
+
+
+def size(pieces: Sequence[bytes]) -> int:
+    """Bytes of the body of an answer that is at hand."""
+    head = pieces[0].index(_HEAD_END) + len(_HEAD_END)
+    return sum(map(len, pieces)) - head
 
 
 def note(scope: Scope, source: Source) -> None:

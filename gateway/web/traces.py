@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.telemetry import tracing
 from gateway.telemetry.tracing import Span, Tracing
-from gateway.web import middleware
+from gateway.web import middleware, repeats
 from gateway.web.repeats import Ready
 
 _CONTEXT: Final = frozenset({b"traceparent", b"tracestate"})
@@ -58,7 +58,7 @@ def ready(given: Ready, tracing: Tracing | None) -> Ready:
         pieces = given(scope)
         if pieces is not None:
             span = tracing.request(_method(scope), _headers(scope), began)
-            _end(span, scope, 200, sum(map(len, pieces)))
+            _end(span, scope, 200, repeats.size(pieces))
         return pieces
 
     return traced

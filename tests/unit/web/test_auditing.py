@@ -150,15 +150,16 @@ def test_answers_at_hand_and_repeated_ones_are_written_down(remote, tmp_path):
             made = asking.scope(ONE)
             response = asgi.answer(await asgi.drive(asking.app, made))
             ways.append(("endpoint" in made, len(response.content)))
-        pieces = asking.app.ready(asking.scope(ONE, client=("10.9.8.7", 1)))
+        assert asking.app.ready(asking.scope(ONE, client=("10.9.8.7", 1))) is not None
         assert [led for led, _ in ways] == [True, False]
-        sizes.extend([size for _, size in ways] + [sum(map(len, pieces))])
+        sizes.extend([size for _, size in ways])
 
     sizes = []
     found = audited(remote, tmp_path, scenario, search_ttl=60.0)
     assert [kind(one) for one in found] == ["110104"] * 3
     assert [objects(one) for one in found] == [[STUDY, "MARK-7"]] * 3
-    assert [int(details(one)["Bytes"]) for one in found] == sizes
+    assert [int(details(one)["Bytes"]) for one in found] == [*sizes, sizes[0]]
+    assert len(FRAME) < sizes[0] == sizes[1]
     assert [client(one)["NetworkAccessPointID"] for one in found] == [
         *["127.0.0.1"] * 2,
         "10.9.8.7",
