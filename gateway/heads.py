@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-_MOST: Final = 4_096  # each takes some 3 KB
+_MOST: Final = 4_096  # each takes some 4 KB, sent by a browser
 _LONGEST: Final = 2_048  # bytes
 
 Fields = Sequence[tuple[bytes, bytes]]
